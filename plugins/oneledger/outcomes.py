@@ -1,0 +1,89 @@
+"""Outcome records: what one step did with one batch, entity or model, whether it worked or not.
+
+Each record is one JSON file, written atomically, so that steps in many processes can record without
+a shared lock. Status, the run's verdict and ``marts.run_outcome`` are computed from these records.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Verdict = Literal["good", "warning", "failed", "unchanged", "skipped"]
+STEPS = ("extract", "load_raw", "admit", "gate_sources", "build_models", "gate_marts", "publish")
+
+
+def utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def new_run_id() -> str:
+    """A run id that sorts by time: ``20261124T031500Z-1a2b3c``."""
+    return f"{utc_now():%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
+
+
+@dataclass
+class Outcome:
+    """One outcome record.
+
+    Counts are rows; ``None`` means that the step does not count them. Instants are UTC.
+    ``received_count = accepted_count + quarantined_count + superseded_count`` for step ``admit``.
+    """
+
+    run_id: str
+    step: str
+    verdict: Verdict
+    source: str | None = None
+    entity: str | None = None
+    batch_id: str | None = None
+    business_on: dt.date | None = None
+    received_count: int | None = None
+    accepted_count: int | None = None
+    quarantined_count: int | None = None
+    superseded_count: int | None = None
+    message: str = ""
+    remedy: str = ""
+    detail: dict[str, Any] = field(default_factory=dict)
+    started_at: dt.datetime = field(default_factory=utc_now)
+    ended_at: dt.datetime | None = None
+    outcome_id: str = field(default_factory=lambda: f"{utc_now():%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}")
+
+    def __post_init__(self) -> None:
+        if self.step not in STEPS:
+            raise ValueError(f"step is {self.step!r}; it must be one of {', '.join(STEPS)}")
+
+    def to_json(self) -> dict[str, Any]:
+        record = dataclasses.asdict(self)
+        for key in ("business_on", "started_at", "ended_at"):
+            record[key] = record[key].isoformat() if record[key] is not None else None
+        return record
+
+
+def record_outcome(outcome: Outcome, outcomes_dir: Path) -> Outcome:
+    """Write the record; sets ``ended_at`` when it is not set. Returns the outcome."""
+    outcome.ended_at = outcome.ended_at or utc_now()
+    folder = outcomes_dir / f"{outcome.started_at:%Y-%m}"
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{outcome.outcome_id}.json"
+    partial = folder / f".{outcome.outcome_id}.partial"
+    with partial.open("w", encoding="utf-8") as stream:
+        json.dump(outcome.to_json(), stream, ensure_ascii=False)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.rename(target)
+    return outcome
+
+
+def read_outcomes(outcomes_dir: Path, run_id: str | None = None) -> Iterator[dict[str, Any]]:
+    """All records in the order in which they were made, of one run when ``run_id`` is given."""
+    for path in sorted(outcomes_dir.glob("*/*.json"), key=lambda found: found.name):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if run_id is None or record["run_id"] == run_id:
+            yield record

@@ -1,0 +1,1 @@
+"""The thin Airflow layer over the package `oneledger`."""
