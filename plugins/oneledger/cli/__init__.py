@@ -1,0 +1,38 @@
+"""The command line ``oneledger``: thin; what it shows, a library function returns."""
+
+from __future__ import annotations
+
+import importlib
+
+import typer
+
+from oneledger.cli.output import fail
+from oneledger.settings import ConfigurationError
+
+# One module a room; each adds its verbs with ``register``.
+ROOMS = ("city", "ingest", "nightly", "quality", "publishing", "doctor")
+
+app = typer.Typer(
+    name="oneledger",
+    help="OneLedger (一本账): load, check, publish and query the metrics of a city's applications.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_show_locals=False,
+)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    for room in ROOMS:
+        importlib.import_module(f"oneledger.cli.{room}").register(app)
+    try:
+        app(standalone_mode=False)
+    except ConfigurationError as error:
+        _end(error)
+
+
+def _end(error: ConfigurationError) -> None:
+    try:
+        fail(str(error))
+    except typer.Exit as stop:
+        raise SystemExit(stop.exit_code) from error
