@@ -1,0 +1,119 @@
+"""``make bench``: what the nightly costs, beside plain DuckDB SQL on the same files in the same run."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.nightly import DATA_WORK, HistoryCost, ScaleCost, measure_history, measure_scale
+
+console = Console(width=150, highlight=False)
+
+
+def main() -> None:
+    arguments = _arguments()
+    root = Path(arguments.home or tempfile.mkdtemp(prefix="oneledger-bench-"))
+    console.print(f"data under {root}; memory limit {arguments.memory_limit}")
+    report: dict[str, object] = {"memory_limit": arguments.memory_limit}
+    try:
+        costs = []
+        for scale in arguments.scales:
+            cost = measure_scale(
+                root / f"scale-{scale}",
+                scale=scale,
+                first_day=arguments.first_day if scale < arguments.long_history_below else arguments.short_first_day,
+                last_day=arguments.last_day,
+                memory_limit=arguments.memory_limit,
+                say=console.print,
+            )
+            costs.append(cost)
+            if not arguments.keep:
+                shutil.rmtree(root / f"scale-{scale}")
+        _print_scales(costs)
+        report["scales"] = [cost.to_json() for cost in costs]
+        if not arguments.no_history:
+            history = measure_history(
+                root / "history",
+                scale=arguments.history_scale,
+                last_day=arguments.last_day,
+                short_days=6,
+                long_days=600,
+                memory_limit=arguments.memory_limit,
+                say=console.print,
+            )
+            _print_history(history)
+            report["history"] = history.to_json()
+    finally:
+        if not arguments.keep and not arguments.home:
+            shutil.rmtree(root, ignore_errors=True)
+    if arguments.output:
+        Path(arguments.output).write_text(json.dumps(report, ensure_ascii=False, indent=2), encoding="utf-8")
+        console.print(f"written: {arguments.output}")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--scales", type=lambda text: [int(part) for part in text.split(",")], default=[1, 10, 100])
+    parser.add_argument("--first-day", type=dt.date.fromisoformat, default=dt.date(2021, 1, 1))
+    parser.add_argument("--last-day", type=dt.date.fromisoformat, default=dt.date(2022, 10, 31))
+    parser.add_argument(
+        "--long-history-below",
+        type=int,
+        default=100,
+        help="scales from here on start on --short-first-day, so that the whole bench ends in about half an hour",
+    )
+    parser.add_argument("--short-first-day", type=dt.date.fromisoformat, default=dt.date(2022, 9, 1))
+    parser.add_argument("--history-scale", type=int, default=10, help="scale at which history is varied")
+    parser.add_argument("--no-history", action="store_true", help="leave the history comparison out")
+    parser.add_argument("--memory-limit", default="4GB")
+    parser.add_argument("--home", help="where to put the data (kept); default: a temporary folder, removed")
+    parser.add_argument("--keep", action="store_true", help="keep the data")
+    parser.add_argument("--output", help="write the figures as JSON to this file as well")
+    return parser.parse_args()
+
+
+def _print_scales(costs: list[ScaleCost]) -> None:
+    table = Table(title="Seconds per stage (first: whole history; day: one more day on top of it)")
+    for heading in ("scale", "load", "usage rows", *STAGES_SHOWN, "all", "peak MiB", "plain SQL s", "ratio"):
+        table.add_column(heading, justify="right")
+    for cost in costs:
+        for name, run, plain in (("first", cost.first, cost.plain_first), ("day", cost.day, cost.plain_all_again)):
+            table.add_row(
+                str(cost.scale),
+                name,
+                f"{run.usage_rows:,}",
+                *(f"{run.stages.get(stage, 0.0):.1f}" for stage in STAGES_SHOWN),
+                f"{run.seconds:.1f}",
+                f"{run.peak_mib:,.0f}",
+                f"{plain:.1f}",
+                f"{run.data_work_seconds / plain:.2f}",
+            )
+    console.print(table)
+    console.print(
+        f"ratio = ({' + '.join(DATA_WORK)}) / plain DuckDB script over the same files. For the day, the plain script "
+        "reads all files again, as such scripts do; one that knows which day is new takes: "
+        + ", ".join(f"scale {cost.scale}: {cost.plain_day:.2f} s" for cost in costs)
+        + ". Both give the same monthly mart: "
+        + ", ".join(f"scale {cost.scale}: {cost.months_compared:,} rows equal" for cost in costs)
+    )
+
+
+def _print_history(cost: HistoryCost) -> None:
+    console.print(
+        f"one more day at scale {cost.scale}: {cost.short.data_work_seconds:.1f} s data work on {cost.short_days} days "
+        f"of history, {cost.long.data_work_seconds:.1f} s on {cost.long_days} days; ratio {cost.ratio:.2f} "
+        f"(aim: at most 1.3)"
+    )
+
+
+STAGES_SHOWN = ("extract", "load_raw", "admit", "gate_sources", "build_models", "gate_marts", "publish")
+
+if __name__ == "__main__":
+    main()
