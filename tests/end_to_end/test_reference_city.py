@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 import duckdb
+
 from tests.end_to_end.conftest import Installation
 
 MARTS_OF_THE_INTERFACE = {
