@@ -1,0 +1,64 @@
+# Everything a person types. State lies under var/ (ONELEDGER_HOME moves it), the environment is .venv/.
+PYTHON ?= python3.11
+VENV   := .venv/bin
+HOME_DIR := $(or $(ONELEDGER_HOME),var)
+PYTEST_WORKERS ?= 2
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export DO_NOT_TRACK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run up test lint lint-python lint-types lint-sql lint-dbt lint-catalogue bench docs lock clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## make or renew .venv from requirements.lock (the others call this; nothing to do the second time)
+	@command -v $(PYTHON) >/dev/null || { echo "set-up: $(PYTHON) is not on the PATH. Install Python 3.11, or: make PYTHON=/path/to/python3.11 setup" >&2; exit 2; }
+	@$(PYTHON) scripts/set_up.py
+
+run: setup ## the nightly on a synthetic city through Airflow: ingest, check, build, publish, compare
+	@$(VENV)/python -m oneledger_airflow.standalone run
+
+up: setup ## Airflow with its pages; prints the address and how to log in; Ctrl-C ends it
+	@$(VENV)/python -m oneledger_airflow.standalone up
+
+test: setup ## all tests (TESTS=path and PYTEST_ARGUMENTS="-k name" narrow it down)
+	@$(VENV)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGUMENTS) $(or $(TESTS),tests)
+
+lint: lint-python lint-types lint-sql lint-dbt lint-catalogue ## all of the following; pre-commit runs the same
+
+lint-python: setup ## ruff, with its Airflow rules
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+
+lint-types: setup ## mypy
+	$(VENV)/mypy
+
+lint-sql: setup ## sqlfluff on the dbt project
+	$(VENV)/sqlfluff lint --disable-progress-bar --processes 2 dbt_project/models
+
+lint-dbt: setup ## dbt can read its project
+	$(VENV)/dbt --quiet parse --no-partial-parse --project-dir dbt_project --profiles-dir dbt_project
+
+lint-catalogue: setup ## the source catalogue is valid
+	$(VENV)/oneledger doctor --catalogue
+
+bench: setup ## rows, seconds per stage, memory, one more day, ratio to plain DuckDB SQL
+	@$(VENV)/python -m benchmarks
+
+docs: setup ## dbt's documentation pages in dbt_project/target
+	$(VENV)/dbt docs generate --static --project-dir dbt_project --profiles-dir dbt_project
+	@echo "open dbt_project/target/static_index.html"
+
+lock: setup ## resolve requirements.in into requirements.lock (hashes, no registry address)
+	$(VENV)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header \
+	  --python-version 3.11 requirements.in -o requirements.lock
+
+clean: ## remove var/, .venv/ and caches of this checkout, and print each
+	@if [ -n "$(ONELEDGER_HOME)" ] && [ "$$(realpath -m "$(ONELEDGER_HOME)")" != "$(CURDIR)/var" ]; then \
+	  echo "kept $(ONELEDGER_HOME) (ONELEDGER_HOME lies outside var/; remove it yourself if you mean it)"; fi
+	@for path in var .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis \
+	  dbt_project/target dbt_project/logs logs $$(find . -name __pycache__ -type d -not -path './.venv/*' -not -path './var/*'); do \
+	  if [ -e "$$path" ] || [ -L "$$path" ]; then echo "removing $$path"; rm -rf -- "$$path"; fi; done
