@@ -1,0 +1,130 @@
+"""The AIRFLOW_HOME of this installation: its secrets, and the environment in which Airflow's parts run."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from oneledger.settings import Settings
+from oneledger_airflow.ports import LOOPBACK
+
+USER = "admin"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Airflow under ``ONELEDGER_HOME/airflow``: nothing of it lies in the user's home, nobody else may read it."""
+
+    settings: Settings
+
+    @property
+    def home(self) -> Path:
+        return self.settings.airflow_dir
+
+    @property
+    def password_path(self) -> Path:
+        return self.home / "passwords.json"
+
+    @property
+    def secrets_path(self) -> Path:
+        return self.home / "secrets.json"
+
+    @property
+    def migrated_path(self) -> Path:
+        """Names the database and Airflow version that the tables were last migrated for."""
+        return self.home / "migrated.txt"
+
+    @property
+    def record_path(self) -> Path:
+        return self.home / "processes.json"
+
+    @property
+    def lock_path(self) -> Path:
+        return self.home / "supervisor.lock"
+
+    @property
+    def logs_dir(self) -> Path:
+        return self.home / "logs"
+
+    def prepare(self) -> None:
+        """Make the directory and, once, the secrets and the password; both readable by this user only."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.home.chmod(0o700)
+        if not self.secrets_path.exists():
+            _write_private(
+                self.secrets_path,
+                {"jwt": secrets.token_urlsafe(48), "session": secrets.token_urlsafe(32), "fernet": _fernet_key()},
+            )
+        if not self.password_path.exists():
+            # Airflow would generate one itself, but print it to its log and leave the file readable by all.
+            _write_private(self.password_path, {USER: secrets.token_urlsafe(12)})
+
+    def password(self) -> str:
+        return str(json.loads(self.password_path.read_text())[USER])
+
+    def environment(self, port: int) -> dict[str, str]:
+        """The environment of every part, listening on ``port`` of the loopback address only.
+
+        Settings of Airflow that the user gave (``AIRFLOW__…``) stay, except those that would open it to others.
+        """
+        keys = json.loads(self.secrets_path.read_text())
+        root = self.settings.project_root
+        defaults = {
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__PARALLELISM": "8",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home}/airflow.db",
+            "AIRFLOW__CORE__DEFAULT_TIMEZONE": "Asia/Shanghai",
+            # The full name of the host may need a name server, which an intranet may not have.
+            "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
+            "AIRFLOW__CORE__FERNET_KEY": keys["fernet"],
+            "AIRFLOW__API_AUTH__JWT_SECRET": keys["jwt"],
+            "AIRFLOW__API__SECRET_KEY": keys["session"],
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+            "AIRFLOW__API__INSTANCE_NAME": "OneLedger 一本账",
+            "DO_NOT_TRACK": "1",
+        }
+        fixed = {
+            "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(root / "dags"),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(root / "plugins"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.password_path),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{LOOPBACK}:{port}/execution/",
+            "AIRFLOW__API__HOST": LOOPBACK,
+            "AIRFLOW__API__PORT": str(port),
+            "AIRFLOW__API__BASE_URL": f"http://{LOOPBACK}:{port}",
+            "AIRFLOW__API__EXPOSE_CONFIG": "False",
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.logs_dir),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "ONELEDGER_HOME": str(self.settings.home),
+            "ONELEDGER_PROJECT_ROOT": str(root),
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+            "PYTHONUNBUFFERED": "1",
+            # A proxy between our own processes would only break them.
+            "NO_PROXY": _joined(os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), LOOPBACK, "localhost"),
+        }
+        fixed["no_proxy"] = fixed["NO_PROXY"]
+        return {**defaults, **os.environ, **fixed}
+
+
+def _write_private(path: Path, content: dict[str, str]) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        json.dump(content, stream)
+
+
+def _fernet_key() -> str:
+    from cryptography.fernet import Fernet
+
+    return Fernet.generate_key().decode()
+
+
+def _joined(*parts: str | None) -> str:
+    return ",".join(part for part in parts if part)
