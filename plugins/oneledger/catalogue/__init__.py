@@ -1,0 +1,29 @@
+"""The source catalogue: what is read, how it is delivered, what each column means.
+
+``load_catalogue(settings)`` reads ``config/sources.yml`` and ``config/sources.d/*.yml``, validates them
+and resolves shapes and defaults. Everything else in the package asks the catalogue, never the files.
+"""
+
+from __future__ import annotations
+
+from oneledger.catalogue.columns import UNIT_FACTORS, Column, ColumnType, MissingState, NumberFormat, Rule
+from oneledger.catalogue.delivery import FilesSpec, FormatSpec, HttpSpec, UnpivotSpec, WorkbookSpec
+from oneledger.catalogue.models import Catalogue, Entity, Shape, Source
+from oneledger.catalogue.reading import read_entries
+from oneledger.catalogue.resolving import resolve
+from oneledger.settings import Settings
+
+__all__ = [
+    "UNIT_FACTORS", "Catalogue", "Column", "ColumnType", "Entity", "FilesSpec", "FormatSpec", "HttpSpec",
+    "MissingState", "NumberFormat", "Rule", "Shape", "Source", "UnpivotSpec", "WorkbookSpec", "load_catalogue",
+]  # fmt: skip
+
+
+def load_catalogue(settings: Settings) -> Catalogue:
+    """Read, validate and resolve the catalogue files that the settings name, in that order.
+
+    Raises:
+        ConfigurationError: names file, line and YAML path of everything that is wrong, and what to do.
+    """
+    entries, places = read_entries(settings.catalogue_paths)
+    return resolve(entries, places, settings.catalogue_paths)

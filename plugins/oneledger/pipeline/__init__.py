@@ -1,0 +1,1 @@
+"""The steps of a nightly in order, once, for the command line and for Airflow."""
