@@ -1,0 +1,228 @@
+"""Write a published table, or the answer to a query, to a CSV, Parquet or Excel file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from oneledger.publishing.content import quote
+from oneledger.publishing.query import column_descriptions, find_table, open_version, read_only_statement, run_query
+from oneledger.publishing.versions import PublishedVersion
+from oneledger.settings import ConfigurationError, Settings
+
+Format = Literal["csv", "parquet", "xlsx"]
+FORMATS: tuple[Format, ...] = ("csv", "parquet", "xlsx")
+XLSX_ROW_LIMIT = 1_048_575
+_ROWS_A_BATCH = 50_000
+# A cell that starts with one of these is run as a formula by Excel and WPS when a CSV is opened.
+_FORMULA_START = r"^[=+\-@\t\r]"
+_WIDEST_COLUMN = 60
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written. ``escaped_cells_count`` text cells of a CSV got a leading ' so that none runs as a formula."""
+
+    path: Path
+    rows_count: int
+    format: Format
+    version: str
+    escaped_cells_count: int
+
+
+def export(
+    settings: Settings,
+    version: PublishedVersion,
+    *,
+    out: Path,
+    file_format: Format,
+    table: str | None = None,
+    sql: str | None = None,
+    force: bool = False,
+) -> Export:
+    """Write ``table`` or the answer to ``sql`` to ``out``, in bounded memory, beside it first and then renamed.
+
+    Raises:
+        ConfigurationError: the file exists and ``force`` is not set, there is no such table, or too many rows.
+        QueryRefusedError: the SQL would write or is wrong.
+    """
+    if (table is None) == (sql is None):
+        raise ConfigurationError("Give either a table or --sql, not both and not none.")
+    if out.exists() and not force:
+        size = out.stat().st_size
+        raise ConfigurationError(f"{out} exists ({size:,} bytes). Choose another name, or replace it with --force.")
+    if not out.parent.is_dir():
+        raise ConfigurationError(f"The folder {out.parent} does not exist. Create it first.")
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    try:
+        with open_version(settings, version) as connection:
+            name = find_table(connection, table) if table else None
+            query = f"from {name}" if name else read_only_statement(connection, sql or "")
+            query = query.rstrip().rstrip(";")
+            described = column_descriptions(version, name) if name else (None, {})
+            rows_count, escaped = _WRITERS[file_format](connection, query, partial, version, described)
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
+    return Export(out, rows_count, file_format, version.version, escaped)
+
+
+def _write_csv(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    path: Path,
+    version: PublishedVersion,
+    described: tuple[str | None, dict[str, str]],
+) -> tuple[int, int]:
+    columns = _columns(connection, query)
+    texts = [name for name, kind in columns if kind == "VARCHAR"]
+    dangerous = " + ".join(f"count(*) filter (regexp_matches({quote(one)}, '{_FORMULA_START}'))" for one in texts)
+    escaped = connection.execute(f"select {dangerous or '0'} from ({query})").fetchall()[0][0]
+    select = ", ".join(
+        f"case when regexp_matches({quote(name)}, '{_FORMULA_START}') then '''' || {quote(name)}"
+        f" else {quote(name)} end as {quote(name)}"
+        if name in texts
+        else quote(name)
+        for name, _ in columns
+    )
+    rows = 0
+    reader = _batches(connection, f"select {select} from ({query})")
+    with path.open("wb") as stream:
+        # Excel takes a CSV without this mark for the system's own encoding and shows Chinese as rubbish.
+        stream.write(b"\xef\xbb\xbf")
+        with pa.csv.CSVWriter(stream, reader.schema) as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+                rows += batch.num_rows
+    return rows, escaped
+
+
+def _write_parquet(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    path: Path,
+    version: PublishedVersion,
+    described: tuple[str | None, dict[str, str]],
+) -> tuple[int, int]:
+    rows = 0
+    reader = _batches(connection, query)
+    origin = {"oneledger_version": version.version, "oneledger_query": query}
+    schema = reader.schema.with_metadata({**(reader.schema.metadata or {}), **origin})
+    with pa.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+        for batch in reader:
+            writer.write_batch(batch.replace_schema_metadata(schema.metadata))
+            rows += batch.num_rows
+    return rows, 0
+
+
+def _write_xlsx(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    path: Path,
+    version: PublishedVersion,
+    described: tuple[str | None, dict[str, str]],
+) -> tuple[int, int]:
+    import xlsxwriter
+
+    expected = connection.execute(f"select count(*) from ({query})").fetchall()[0][0]
+    if expected > XLSX_ROW_LIMIT:
+        raise ConfigurationError(
+            f"{expected:,} rows do not fit an Excel sheet (at most {XLSX_ROW_LIMIT:,}). "
+            "Choose fewer rows with --sql, or --format csv or parquet."
+        )
+    columns, cursor = run_query(connection, query)
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(str(path), options) as book:
+        formats = {
+            "head": book.add_format({"bold": True, "bg_color": "#DDEBF7", "border": 1, "text_wrap": True}),
+            "date": book.add_format({"num_format": "yyyy-mm-dd"}),
+            "instant": book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),
+            "wrap": book.add_format({"text_wrap": True, "valign": "top"}),
+        }
+        sheet = book.add_worksheet("数据 data")
+        sheet.freeze_panes(1, 0)
+        first = cursor.fetchmany(_ROWS_A_BATCH)
+        for position, name in enumerate(columns):
+            width = max([len(name), *(len(str(row[position])) for row in first[:200] if row[position] is not None)])
+            sheet.set_column(position, position, min(width + 3, _WIDEST_COLUMN))
+            sheet.write_string(0, position, name, formats["head"])
+        rows = 0
+        chunk = first
+        while chunk:
+            for row in chunk:
+                rows += 1
+                for position, value in enumerate(row):
+                    _write_cell(sheet, rows, position, value, formats)
+            chunk = cursor.fetchmany(_ROWS_A_BATCH)
+        sheet.autofilter(0, 0, max(rows, 1), max(len(columns) - 1, 0))
+        _write_definitions(book, formats, columns, query, version, described)
+    return rows, 0
+
+
+def _write_cell(sheet: Any, row: int, column: int, value: Any, formats: dict[str, Any]) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool):
+        sheet.write_boolean(row, column, value)
+    elif isinstance(value, (int, float, decimal.Decimal)) and abs(value) < 10**15:
+        sheet.write_number(row, column, float(value))
+    elif isinstance(value, dt.datetime):
+        sheet.write_datetime(row, column, value.replace(tzinfo=None), formats["instant"])
+    elif isinstance(value, dt.date):
+        sheet.write_datetime(row, column, value, formats["date"])
+    else:
+        # As text always: a value that begins with = must not become a formula.
+        sheet.write_string(row, column, str(value)[:32_767])
+
+
+def _write_definitions(
+    book: Any,
+    formats: dict[str, Any],
+    columns: list[str],
+    query: str,
+    version: PublishedVersion,
+    described: tuple[str | None, dict[str, str]],
+) -> None:
+    sheet = book.add_worksheet("说明 definitions")
+    sheet.set_column(0, 0, 30)
+    sheet.set_column(1, 1, 100)
+    about = [
+        ("版本 version", version.version),
+        ("数据截至 as of", version.manifest.get("as_of_on") or ""),
+        ("内容哈希 content hash", version.content_hash),
+        ("查询 query", query),
+        ("表 table", described[0] or ""),
+    ]
+    for row, (label, text) in enumerate(about):
+        sheet.write_string(row, 0, label, formats["head"])
+        sheet.write_string(row, 1, text, formats["wrap"])
+    start = len(about) + 1
+    sheet.write_string(start, 0, "列 column", formats["head"])
+    sheet.write_string(start, 1, "含义 meaning", formats["head"])
+    for offset, name in enumerate(columns, start=1):
+        sheet.write_string(start + offset, 0, name)
+        sheet.write_string(start + offset, 1, described[1].get(name, ""), formats["wrap"])
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[str, str]]:
+    return [(row[0], row[1]) for row in connection.execute(f"describe {query}").fetchall()]
+
+
+def _batches(connection: duckdb.DuckDBPyConnection, query: str) -> pa.RecordBatchReader:
+    return connection.execute(query).to_arrow_reader(_ROWS_A_BATCH)
+
+
+_Writer = Callable[
+    [duckdb.DuckDBPyConnection, str, Path, PublishedVersion, tuple[str | None, dict[str, str]]], tuple[int, int]
+]
+_WRITERS: dict[Format, _Writer] = {"csv": _write_csv, "parquet": _write_parquet, "xlsx": _write_xlsx}

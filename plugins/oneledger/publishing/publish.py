@@ -1,0 +1,141 @@
+"""Publish: write a version beside the old ones, put it in place by one rename, then clear what was pending.
+
+The order makes a kill harmless at any instant. A folder named ``.partial-*`` is worthless and removed by
+the next start. A complete folder that still holds ``.not-yet-current`` was allowed by both gates: the next
+start points ``current`` at it. ``control.pending_date`` is emptied last; dates that stay in it are
+only compared once more.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import duckdb
+
+from oneledger.outcomes import Outcome, record_outcome
+from oneledger.publishing.build import finish_manifest, sync, write_version
+from oneledger.publishing.versions import (
+    CURRENT,
+    NOT_YET_CURRENT,
+    PARTIAL_PREFIX,
+    PublishedVersion,
+    current_version,
+    list_versions,
+    read_version,
+)
+from oneledger.quality.gate_state import closed_gates
+from oneledger.settings import Settings
+from oneledger.warehouse.connection import open_warehouse
+from oneledger.warehouse.control import load_outcomes
+from oneledger.warehouse.lock import writer_lock
+
+
+class PublishRefusedError(Exception):
+    """The gates do not allow this state of the warehouse to be published; the published version stays."""
+
+
+def publish(settings: Settings, *, run_id: str) -> PublishedVersion:
+    """Publish the marts as a new version, unless its content equals that of the current one.
+
+    Returns:
+        The new version, or the current one with ``is_unchanged`` when there is nothing new to publish.
+
+    Raises:
+        PublishRefusedError: a gate has not passed, or has not been run on this state of the warehouse.
+        WriterBusyError: another process writes the warehouse.
+    """
+    outcome = Outcome(run_id=run_id, step="publish", verdict="failed")
+    try:
+        with writer_lock(settings, run_id=run_id, step="publish"):
+            recover(settings)
+            with open_warehouse(settings) as connection:
+                version = _publish(connection, settings, run_id)
+    except Exception as error:
+        outcome.message = f"{type(error).__name__}: {error}"
+        outcome.remedy = "The version published before stays in place. Mend what the message names and run again."
+        record_outcome(outcome, settings.outcomes_dir)
+        raise
+    outcome.verdict = "unchanged" if version.is_unchanged else "good"
+    outcome.business_on = version.as_of_on
+    outcome.accepted_count = sum(table["rows_count"] for table in version.manifest["tables"])
+    outcome.message = (
+        f"nothing differs from version {version.version}" if version.is_unchanged else f"version {version.version}"
+    )
+    outcome.detail = {"version": version.version, "content_hash": version.content_hash}
+    record_outcome(outcome, settings.outcomes_dir)
+    return version
+
+
+def recover(settings: Settings) -> PublishedVersion | None:
+    """Bring the published folder in order after a kill: remove half-made versions, finish a complete one.
+
+    Called by the writer only. Returns the version that it made current, if any.
+    """
+    if not settings.published_dir.is_dir():
+        return None
+    for folder in settings.published_dir.glob(f"{PARTIAL_PREFIX}*"):
+        if folder.is_symlink():
+            folder.unlink()
+        else:
+            shutil.rmtree(folder)
+    waiting = [one for one in list_versions(settings) if (one.path / NOT_YET_CURRENT).exists()]
+    if not waiting:
+        return None
+    newest = waiting[-1]
+    _make_current(settings, newest)
+    for older in waiting[:-1]:
+        (older.path / NOT_YET_CURRENT).unlink()
+    return newest
+
+
+def _publish(connection: duckdb.DuckDBPyConnection, settings: Settings, run_id: str) -> PublishedVersion:
+    closed = closed_gates(connection)
+    if closed:
+        raise PublishRefusedError(
+            f"Not published: {'; '.join(closed)}. Run both gates on the present state (`oneledger run`), "
+            "and see `oneledger checks --failed` for what is wrong."
+        )
+    load_outcomes(connection, settings.outcomes_dir)
+    previous = current_version(settings)
+    partial = settings.published_dir / f"{PARTIAL_PREFIX}{run_id}"
+    partial.mkdir(parents=True)
+    manifest = write_version(connection, settings, partial, run_id=run_id, previous=previous)
+    if previous and previous.content_hash == manifest["content_hash"]:
+        shutil.rmtree(partial)
+        connection.execute("delete from control.pending_date")
+        return PublishedVersion(previous.version, previous.path, previous.manifest, is_unchanged=True)
+    manifest["version"] = _version_name(settings, manifest["created_at"], manifest["content_hash"])
+    finish_manifest(partial, manifest)
+    folder = settings.published_dir / manifest["version"]
+    partial.rename(folder)
+    sync(settings.published_dir)
+    version = read_version(folder)
+    _make_current(settings, version)
+    connection.execute("delete from control.pending_date")
+    return version
+
+
+def _version_name(settings: Settings, created_at: str, content_hash: str) -> str:
+    """A name that sorts by time and tells the content: ``20261124T031500.123Z-1a2b3c4d``.
+
+    A clock that went back must not make a new version look old: then the name follows the newest one.
+    """
+    stamp = created_at.replace("-", "").replace(":", "").replace("+0000", "Z")
+    name = f"{stamp}-{content_hash[:8]}"
+    versions = list_versions(settings)
+    if versions and name <= versions[-1].version:
+        newest, _, _ = versions[-1].version.partition("-")
+        name = f"{newest}1-{content_hash[:8]}"
+    return name
+
+
+def _make_current(settings: Settings, version: PublishedVersion) -> None:
+    link = settings.published_dir / CURRENT
+    fresh = settings.published_dir / f"{PARTIAL_PREFIX}{CURRENT}"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(version.path.name)
+    os.replace(fresh, link)  # noqa: PTH105 - names the one call whose atomicity everything rests on
+    sync(settings.published_dir)
+    Path(version.path / NOT_YET_CURRENT).unlink()

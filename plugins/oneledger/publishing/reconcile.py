@@ -1,0 +1,60 @@
+"""The published figures of the audit reply beside the figures that the marts give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+
+from oneledger.publishing.query import open_version
+from oneledger.publishing.versions import CURRENT, resolve
+from oneledger.settings import ConfigurationError, Settings
+
+_COLUMNS = (
+    "figure_id", "title_zh", "title_en", "published_value", "computed_value", "difference", "comparison", "mart",
+    "filter", "is_matched", "source_reference",
+)  # fmt: skip
+
+
+def reconcile(settings: Settings, version: str = CURRENT) -> dict[str, Any]:
+    """Read ``marts.published_figure`` of a version.
+
+    Returns:
+        ``{ok, version, as_of_on, items}``; an item has the columns of ``marts.published_figure`` and, when the
+        figures do not match, ``problem``, ``expected`` and ``remedy`` (Chinese and English in one text each).
+
+    Raises:
+        ConfigurationError: nothing is published, or the version has no such table.
+    """
+    found = resolve(settings, version)
+    with open_version(settings, found) as connection:
+        try:
+            cursor = connection.execute(f"select {', '.join(_COLUMNS)} from marts.published_figure order by figure_id")
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            raise ConfigurationError(
+                f"Version {found.version} has no usable marts.published_figure ({error}). Publish again with "
+                "`oneledger run`, or choose another version."
+            ) from error
+        items = [dict(zip(_COLUMNS, row, strict=True)) for row in cursor.fetchall()]
+    for item in items:
+        if item["is_matched"] is not True:
+            item.update(_failure(item))
+    return {
+        "ok": bool(items) and all(item["is_matched"] is True for item in items),
+        "version": found.version,
+        "as_of_on": found.as_of_on,
+        "items": items,
+    }
+
+
+def _failure(item: dict[str, Any]) -> dict[str, str]:
+    where = item["mart"] + (f" where {item['filter']}" if item["filter"] else "")
+    computed = "no value" if item["computed_value"] is None else item["computed_value"]
+    return {
+        "problem": f"{item['title_zh']}：计算值 {computed}，公布值 {item['published_value']}。 "
+        f"{item['title_en']}: computed {computed}, published {item['published_value']}.",
+        "expected": f"{item['comparison'] or 'equal'} {item['published_value']} ({item['source_reference']})",
+        "remedy": f"用 `oneledger query` 查看 {where} 中的行，并沿 _batch_id、_file_id、_row_number 找到来源行。 "
+        f'Look at the rows behind it: oneledger query "from {where}"; follow their batch, file and row number to the '
+        "source, correct it there and run again.",
+    }

@@ -1,0 +1,1 @@
+"""Quality: row rules as SQL, Great Expectations on DuckDB, and the gates."""
