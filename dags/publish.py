@@ -1,0 +1,43 @@
+"""The publication: starts when the build has produced checked marts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG
+
+from oneledger_airflow.operators import PublishOperator
+from oneledger_airflow.pools import WAREHOUSE_POOL
+from oneledger_airflow.schedule import MARTS, TAGS, task_defaults, within
+
+DOC = """
+### 发布 · Publish
+
+集市闸门通过后，把集市与评价结果写成一个新的只读版本，再以一次原子改名切换 `published/current`。
+旧版本保留。读者始终看到完整的一版；没有新内容时版本不变。
+
+After the last gate the marts are written beside the version before, and one rename puts them in place: readers see
+a whole version at any time. Old versions stay; with nothing new, the version stays too.
+
+The run goes on under the build's OneLedger run id, which the asset event carries. `oneledger status` shows the version.
+"""
+
+with DAG(
+    dag_id="publish",
+    dag_display_name="发布 publish",
+    description="Put a new version of the marts in place",
+    doc_md=DOC,
+    schedule=[MARTS],
+    catchup=False,
+    max_active_runs=1,
+    tags=[*TAGS, "publish"],
+    default_args=task_defaults("市大数据局数据资源处", pool=WAREHOUSE_POOL),
+    deadline=within(30, "the publication"),
+):
+    PublishOperator(
+        task_id="publish",
+        task_display_name="发布新版本 publish",
+        retries=2,
+        retry_delay=timedelta(seconds=30),
+        execution_timeout=timedelta(minutes=30),
+    )

@@ -1,0 +1,135 @@
+"""What `make run` prints at the end, from outcome records and the published version, never from task colours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from oneledger.outcomes import read_outcomes
+from oneledger.settings import Settings
+from oneledger_airflow.progress import Progress
+
+REQUIRED_STEPS = ("extract", "admit", "gate_sources", "build_models", "gate_marts", "publish")
+COUNTS = ("received", "accepted", "quarantined", "superseded")
+NEXT = (
+    ("oneledger status", "what is published, what broke, who should act"),
+    ("oneledger quarantine list", "rows kept out, by source and reason"),
+    ('oneledger query "from marts.low_use_verdict limit 5"', "look at a mart"),
+    ("make up", "Airflow with its pages"),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``failed``, ``good_with_warnings`` or ``good``, and why it is not good."""
+
+    name: str
+    problems: tuple[str, ...] = ()
+
+    @property
+    def is_good(self) -> bool:
+        return self.name != "failed"
+
+
+def verdict_of(records: Iterable[Mapping[str, Any]]) -> Verdict:
+    """The verdict of one run's outcome records; of several tries of the same thing the newest counts.
+
+    A step without any record is a failure: nothing proves that it ran. `admit` may have none when nothing new
+    landed, and `load_raw` likewise.
+    """
+    newest = {
+        (record["step"], record["source"], record["entity"], record["batch_id"]): record for record in records
+    }.values()
+    problems = [
+        f"{record['step']} {_subject(record)}: {record['message']} {record['remedy']}".strip()
+        for record in newest
+        if record["verdict"] == "failed"
+    ]
+    has_new = any(record["step"] == "load_raw" and record["verdict"] in {"good", "warning"} for record in newest)
+    done = {record["step"] for record in newest}
+    wanted = [step for step in REQUIRED_STEPS if step != "admit" or has_new]
+    problems += [f"{step}: no outcome record, so nothing shows that it ran" for step in wanted if step not in done]
+    if problems:
+        return Verdict("failed", tuple(problems))
+    warned = any(record["verdict"] == "warning" for record in newest)
+    return Verdict("good_with_warnings" if warned else "good")
+
+
+def print_report(settings: Settings, run_id: str, progress: Progress) -> bool:
+    """Print loaded, checked, published, reconciled and the verdict. Returns whether all is good."""
+    records = list(read_outcomes(settings.outcomes_dir, run_id))
+    verdict = verdict_of(records)
+    progress.say()
+    _print_loaded(records, progress)
+    _print_steps(records, progress)
+    matched = _print_published(settings, progress) if verdict.is_good else False
+    progress.say()
+    for problem in verdict.problems:
+        progress.say(f"✗ {problem}")
+    is_good = verdict.is_good and matched
+    name = verdict.name if matched or not verdict.is_good else "failed (published figures differ)"
+    progress.say(f"{'✓' if is_good else '✗'} run {run_id}: {name}")
+    progress.say()
+    progress.say('Type next 接下来: export PATH="$PWD/.venv/bin:$PATH"')
+    for command, purpose in NEXT:
+        progress.say(f"  {command:<54} {purpose}")
+    return is_good
+
+
+def _print_loaded(records: list[dict[str, Any]], progress: Progress) -> None:
+    from oneledger.cli.output import print_table
+
+    totals: dict[tuple[str, str], dict[str, Any]] = {}
+    for record in records:
+        if record["step"] != "admit" or record["received_count"] is None:
+            continue
+        row = totals.setdefault(
+            (record["source"] or "", record["entity"] or ""),
+            {"source": record["source"], "entity": record["entity"], "batches": 0, **dict.fromkeys(COUNTS, 0)},
+        )
+        row["batches"] += 1
+        for count in COUNTS:
+            row[count] += record[f"{count}_count"] or 0
+    if not totals:
+        progress.say("Loaded 载入: nothing new 没有新数据")
+        return
+    headings = {"source": "来源 source", "entity": "实体 entity", "batches": "批次 batches", "received": "收到 received",
+                "accepted": "入库 accepted", "quarantined": "隔离 quarantined", "superseded": "被替换 superseded"}  # fmt: skip
+    print_table([totals[key] for key in sorted(totals)], headings, title="Loaded 载入（行 rows）")
+
+
+def _print_steps(records: list[dict[str, Any]], progress: Progress) -> None:
+    for step in ("gate_sources", "build_models", "gate_marts"):
+        for record in records:
+            if record["step"] == step:
+                progress.say(f"Checked 检查 {step}: {record['verdict']} {record['message']}".rstrip())
+
+
+def _print_published(settings: Settings, progress: Progress) -> bool:
+    from oneledger.cli.output import print_table
+    from oneledger.publishing.reconcile import reconcile
+    from oneledger.publishing.versions import current_version
+
+    version = current_version(settings)
+    if version is None:
+        progress.say("Published 发布: nothing")
+        return False
+    progress.say(f"Published 发布: version {version.version}, as of {version.as_of_on}")
+    progress.say(f"                content hash {version.content_hash}")
+    answer = reconcile(settings)
+    shown = [{**item, "matched": "✓" if item["is_matched"] is True else "✗"} for item in answer["items"]]
+    headings = {"figure_id": "figure", "title_zh": "指标", "published_value": "公布 published",
+                "computed_value": "计算 computed", "difference": "差 difference", "matched": "", "mart": "mart",
+                "filter": "filter"}  # fmt: skip
+    print_table(shown, headings, title="Reconcile 核对")
+    matching = sum(item["is_matched"] is True for item in answer["items"])
+    progress.say(f"{matching} of {len(answer['items'])} published figures match 公布数与计算数一致")
+    for item in answer["items"]:
+        if item.get("problem"):
+            progress.say(f"✗ {item['problem']}\n  {item['remedy']}")
+    return bool(answer["ok"])
+
+
+def _subject(record: Mapping[str, Any]) -> str:
+    return ".".join(part for part in (record["source"], record["entity"]) if part) or record["batch_id"] or ""

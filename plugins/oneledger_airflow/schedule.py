@@ -1,0 +1,66 @@
+"""When things run, and the assets by which one DAG starts the next. DAG files import this; keep it light."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import Asset, CronTriggerTimetable
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+
+from oneledger.catalogue import Catalogue, Source
+from oneledger_airflow.deadlines import report_missed_deadline
+
+CITY_TIMEZONE = "Asia/Shanghai"
+INGEST_AT = "0 2 * * *"
+CUT_OFF_AT = "0 5 * * *"
+MORNING_CHECK_AT = "30 6 * * *"
+TAGS = ["oneledger", "nightly"]
+
+MARTS = Asset(name="oneledger_marts", uri="oneledger://warehouse/marts", group="oneledger")
+
+
+def landing(source: str) -> Asset:
+    """The asset that says: tonight's deliveries of ``source`` are landed."""
+    return Asset(name=f"oneledger_landing_{source}", uri=f"oneledger://landing/{source}", group="oneledger")
+
+
+def every_day_at(cron: str) -> CronTriggerTimetable:
+    """A timetable in the city's wall-clock time; a fresh installation waits for the next time."""
+    return CronTriggerTimetable(cron, timezone=CITY_TIMEZONE)
+
+
+def is_configured(connection: str) -> bool:
+    """Whether the connection is in the environment. Airflow's database is not asked while DAG files are parsed."""
+    return f"AIRFLOW_CONN_{connection.upper()}" in os.environ
+
+
+def awaited_sources(catalogue: Catalogue) -> list[str]:
+    """The sources that the build waits for: all, but of the optional ones only those that are connected."""
+    return [source.id for source in catalogue.sources.values() if is_awaited(source)]
+
+
+def is_awaited(source: Source) -> bool:
+    return not source.optional or is_configured(source.connection)
+
+
+def within(minutes: int, what: str) -> DeadlineAlert:
+    """An alert when a run has not ended this long after it was queued."""
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(minutes=minutes),
+        callback=AsyncCallback(report_missed_deadline, kwargs={"what": what, "minutes": minutes}),
+        name=what,
+    )
+
+
+def task_defaults(owner: str, **given: Any) -> dict[str, Any]:
+    """``default_args``: no retry unless a task asks for it, because most reds stay red until somebody acts."""
+    return {"owner": owner, "depends_on_past": False, "retries": 0, **given}
+
+
+def listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
