@@ -7,7 +7,7 @@ import duckdb
 from oneledger.settings import ConfigurationError, Settings
 
 
-def duckdb_config(settings: Settings) -> dict[str, str | bool | int]:
+def duckdb_config(settings: Settings) -> dict[str, str | bool | int | float | list[str]]:
     """The DuckDB options of every connection of ours: bounded memory, spilling under the home, no downloads."""
     scratch = settings.scratch_dir / "duckdb"
     scratch.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,216 @@
+"""Row rules: what must hold within one row, each as SQL with a reason and a remedy in both languages.
+
+A rule that breaks with severity ``quarantine`` holds the whole row back; with ``warn`` the row is
+accepted and the finding recorded. What a column must be (type, required, allowed words, pattern,
+range) comes from its contract; rules over several columns come from the catalogue. A rule whose columns
+are null is not broken: null is missing, which a required column reports by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from oneledger.catalogue import Column, Entity, Rule
+from oneledger.warehouse.column_typing import Markers, is_given
+from oneledger.warehouse.contract import filled_columns, missing_markers
+from oneledger.warehouse.received_text import sql_text
+
+DUPLICATE_RULE_ID = "duplicate_with_other_content"
+
+_KIND_WORDS = {
+    "text": ("文字", "text"),
+    "integer": ("整数", "a whole number"),
+    "decimal": ("数字", "a number"),
+    "boolean": ("是或否", "yes or no"),
+    "date": ("日期", "a date"),
+    "timestamp": ("日期和时间", "a date and time"),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rule over one row.
+
+    ``broken_sql`` is SQL over the typed columns (by name) and the received texts (by the ``text`` function
+    given to ``checks_of``); it is true or false, never null. ``columns`` are those whose received values the
+    report shows.
+    """
+
+    rule_id: str
+    columns: tuple[str, ...]
+    severity: Literal["quarantine", "warn"]
+    broken_sql: str
+    reason_zh: str
+    reason_en: str
+    remedy_zh: str
+    remedy_en: str
+
+
+def checks_of(entity: Entity, text: Callable[[str], str]) -> list[Check]:
+    """Every row rule of an entity: of its columns in their order, then those of the catalogue.
+
+    A rule over a column that this source does not deliver is left out: its columns would be null.
+
+    Args:
+        entity: from the catalogue.
+        text: column name → SQL of its received text.
+    """
+    checks = [
+        check
+        for column in entity.delivered_columns
+        for check in _column_checks(column, missing_markers(entity, column), text(column.name))
+    ]
+    checks += [
+        _undelivered(column) for column in entity.columns if column.required and column not in filled_columns(entity)
+    ]
+    filled = {column.name for column in filled_columns(entity)}
+    checks += [_rule_check(rule) for rule in entity.rules if filled.issuperset(rule.columns)]
+    return checks
+
+
+def broken_checks(checks: Sequence[Check], severity: str) -> str:
+    """SQL of the positions (``usmallint[]``) of the broken checks of one severity; null when none is broken."""
+    chosen = [(position, check) for position, check in enumerate(checks) if check.severity == severity]
+    if not chosen:
+        return "cast(null as usmallint[])"
+    any_broken = " or ".join(f"({check.broken_sql})" for _, check in chosen)
+    positions = ", ".join(
+        f"case when {check.broken_sql} then cast({position} as usmallint) end" for position, check in chosen
+    )
+    return f"case when {any_broken} then list_filter([{positions}], lambda position: position is not null) end"
+
+
+CHECK_COLUMNS = "position, rule_id, column_name, reason_zh, reason_en, remedy_zh, remedy_en"
+
+
+def checks_relation(checks: Sequence[Check]) -> str:
+    """The checks as an SQL relation with ``CHECK_COLUMNS``, to join to broken positions. There must be one."""
+    rows = ", ".join(
+        f"(cast({position} as usmallint), "
+        + ", ".join(
+            map(
+                sql_text,
+                (
+                    check.rule_id,
+                    ", ".join(check.columns),
+                    check.reason_zh,
+                    check.reason_en,
+                    check.remedy_zh,
+                    check.remedy_en,
+                ),
+            )
+        )
+        + ")"
+        for position, check in enumerate(checks)
+    )
+    return f"(select * from (values {rows}) as rule ({CHECK_COLUMNS}))"
+
+
+def received_value(check: Check, text: Callable[[str], str]) -> str:
+    """SQL of the value in a report: the received text; of several columns ``first=text, second=text``."""
+    if len(check.columns) == 1:
+        return text(check.columns[0])
+    return " || ', ' || ".join(f"{sql_text(name + '=')} || coalesce({text(name)}, '')" for name in check.columns)
+
+
+def _titles(column: Column) -> tuple[str, str]:
+    return f"「{column.title_zh or column.name}」", column.name
+
+
+def _column_checks(column: Column, markers: Markers, text: str) -> list[Check]:
+    zh, en = _titles(column)
+    name = column.name
+    given = is_given(markers, text)
+    checks: list[Check] = []
+
+    def add(rule_id: str, broken_sql: str, reason: tuple[str, str], remedy: tuple[str, str]) -> None:
+        checks.append(Check(rule_id, (name,), "quarantine", broken_sql, *reason, *remedy))
+
+    if column.required and column.default is None:
+        add(
+            "required",
+            f"case when {name} is null then not ({given}) else false end",
+            (f"{zh}为空", f"{en} is empty"),
+            (f"请补填{zh}后重新报送", f"fill in {en} and deliver again"),
+        )
+    if column.values:
+        words = "、".join(column.values)
+        add(
+            "known_word",
+            f"case when {name} is null then {given} else false end",
+            (f"{zh}的取值不在约定的用词之内", f"{en} is none of the agreed words"),
+            (
+                f"请改用以下用词之一:{words};如有新用词,请在数据源目录中登记",
+                f"use one of: {words}; or register the new word in the source catalogue (values of {en})",
+            ),
+        )
+    elif column.type != "text":
+        kind_zh, kind_en = _KIND_WORDS[column.type]
+        forms = f"({'、'.join(column.formats)})" if column.formats else ""
+        add(
+            f"is_{column.type}",
+            f"case when {name} is null then {given} else false end",
+            (f"{zh}不是{kind_zh}{forms}", f"{en} is not {kind_en} {forms}".strip()),
+            (f"请将{zh}更正为{kind_zh}后重新报送", f"correct {en} to {kind_en} and deliver again"),
+        )
+    if column.allowed:
+        listed = ", ".join(column.allowed)
+        add(
+            "allowed",
+            f"coalesce(cast({name} as varchar) not in ({', '.join(map(sql_text, column.allowed))}), false)",
+            (f"{zh}的取值不在允许范围之内", f"{en} is not an allowed value"),
+            (f"请改为以下取值之一:{listed}", f"use one of: {listed}"),
+        )
+    if column.pattern is not None:
+        add(
+            "pattern",
+            f"coalesce(not regexp_full_match(cast({name} as varchar), {sql_text(column.pattern)}), false)",
+            (f"{zh}的格式不符(应为 {column.pattern})", f"{en} does not have the form {column.pattern}"),
+            (
+                f"请按格式 {column.pattern} 更正{zh}后重新报送",
+                f"correct {en} to the form {column.pattern} and deliver again",
+            ),
+        )
+    for bound, sign, rule_id, (than_zh, than_en) in (
+        (column.minimum, "<", "minimum", ("小于", "less than")),
+        (column.maximum, ">", "maximum", ("大于", "more than")),
+    ):
+        if bound is not None:
+            limit = f"{bound:f}"
+            add(
+                rule_id,
+                f"coalesce({name} {sign} {limit}, false)",
+                (f"{zh}{than_zh}{limit}", f"{en} is {than_en} {limit}"),
+                (f"请核对{zh}后重新报送", f"check {en} and deliver again"),
+            )
+    return checks
+
+
+def _undelivered(column: Column) -> Check:
+    """A required column that the catalogue maps from nowhere: every row breaks it."""
+    zh, en = _titles(column)
+    return Check(
+        "required",
+        (column.name,),
+        "quarantine",
+        "true",
+        f"数据源未提供{zh}",
+        f"the source does not deliver {en}",
+        f"请在数据源目录中为{zh}指定来源列、常量或默认值",
+        f"give {en} a source column, a constant or a default in the source catalogue",
+    )
+
+
+def _rule_check(rule: Rule) -> Check:
+    return Check(
+        rule.id,
+        rule.columns,
+        rule.severity,
+        f"not coalesce(({rule.expect}), true)",
+        rule.reason_zh,
+        rule.reason_en,
+        rule.remedy_zh,
+        rule.remedy_en,
+    )

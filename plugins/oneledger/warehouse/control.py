@@ -1,0 +1,182 @@
+"""The warehouse's own tables: batches, what is admitted, what is still to be published, outcomes, findings."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import duckdb
+
+SCHEMAS = ("admitted", "quarantine", "control", "checks", "staging", "intermediate", "marts", "evaluation")
+
+# quarantine.row and checks.row_finding have the same columns: one says why a row was held back, the
+# other why it was let through with a warning. A row that breaks two rules stands here twice.
+_ROW_REPORT_COLUMNS = """
+    run_id varchar not null,
+    source varchar not null,
+    entity varchar not null,
+    batch_id varchar not null,
+    file_id varchar not null,
+    row_number bigint not null,
+    column_name varchar,
+    value varchar,
+    rule_id varchar not null,
+    reason_zh varchar not null,
+    reason_en varchar not null,
+    remedy_zh varchar not null,
+    remedy_en varchar not null,
+    received json not null,
+    found_at timestamp not null,
+    -- JSON array of the natural key as far as it could be read; a later delivery of the same key settles the row
+    record_key varchar
+"""
+
+_OUTCOME_FILES_A_STATEMENT = 5_000
+
+OUTCOME_COLUMNS = {
+    "outcome_id": "varchar",
+    "run_id": "varchar",
+    "step": "varchar",
+    "source": "varchar",
+    "entity": "varchar",
+    "batch_id": "varchar",
+    "business_on": "date",
+    "received_count": "bigint",
+    "accepted_count": "bigint",
+    "quarantined_count": "bigint",
+    "superseded_count": "bigint",
+    "verdict": "varchar",
+    "message": "varchar",
+    "remedy": "varchar",
+    "detail": "json",
+    "started_at": "timestamp",
+    "ended_at": "timestamp",
+}
+
+_TABLES = {
+    "quarantine.row": _ROW_REPORT_COLUMNS,
+    "checks.row_finding": _ROW_REPORT_COLUMNS,
+    # Every batch that the warehouse knows; is_current by the table "Batches" of docs/architecture.md.
+    "control.batch": """
+        batch_id varchar primary key,
+        source varchar not null,
+        entity varchar not null,
+        partition varchar not null,
+        revision integer not null,
+        business_on date not null,
+        delivery varchar not null,
+        row_count bigint,
+        control_total bigint,
+        watermark varchar,
+        extracted_at timestamp,
+        code_version varchar,
+        catalogue_hash varchar,
+        is_current boolean not null,
+        registered_at timestamp not null
+    """,
+    # What stands in admitted.*: received = accepted + quarantined + superseded.
+    "control.admitted_batch": """
+        batch_id varchar primary key,
+        source varchar not null,
+        entity varchar not null,
+        partition varchar not null,
+        revision integer not null,
+        business_on date not null,
+        contract_hash varchar not null,
+        received_count bigint not null,
+        accepted_count bigint not null,
+        quarantined_count bigint not null,
+        superseded_count bigint not null,
+        finding_count bigint not null,
+        run_id varchar not null,
+        admitted_at timestamp not null
+    """,
+    "control.pending_date": "shape varchar, usage_on date, primary key (shape, usage_on)",
+    "control.outcome": ", ".join(
+        f"{name} {kind}{' primary key' if name == 'outcome_id' else ''}" for name, kind in OUTCOME_COLUMNS.items()
+    ),
+    # Outcomes whose rows are committed and whose files are not yet written: a kill between loses none.
+    "control.outcome_due": ", ".join(f"{name} {kind}" for name, kind in OUTCOME_COLUMNS.items()),
+    "control.source_state": """
+        source varchar,
+        entity varchar,
+        newest_business_on date,
+        newest_batch_id varchar,
+        batches_count bigint,
+        rows_count bigint,
+        changed_at timestamp,
+        primary key (source, entity)
+    """,
+    "checks.result": """
+        run_id varchar not null,
+        gate varchar not null,
+        check_id varchar not null,
+        entity varchar,
+        severity varchar not null,
+        is_passed boolean not null,
+        observed varchar,
+        expected varchar,
+        since timestamp,
+        owner varchar,
+        remedy_zh varchar,
+        remedy_en varchar,
+        title_zh varchar,
+        title_en varchar,
+        checked_at timestamp not null
+    """,
+}
+
+
+def create_control_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the schemas and tables of docs/architecture.md that do not exist yet."""
+    for schema in SCHEMAS:
+        connection.execute(f"create schema if not exists {schema}")
+    for table, columns in _TABLES.items():
+        connection.execute(f"create table if not exists {table} ({columns})")
+
+
+def load_outcomes(connection: duckdb.DuckDBPyConnection, outcomes_dir: Path) -> int:
+    """Load outcome files that ``control.outcome`` does not hold yet.
+
+    A record lies in the folder of the month in which its step began. Steps end within a month, so
+    only the folders from the month before the newest loaded record on are listed.
+
+    Returns:
+        How many records were new.
+    """
+    row = connection.execute("select max(started_at) from control.outcome").fetchone()
+    newest: dt.datetime | None = row[0] if row else None
+    oldest_folder = f"{newest.replace(day=1) - dt.timedelta(days=1):%Y-%m}" if newest else ""
+    files = {
+        path.stem: str(path)
+        for folder in sorted(outcomes_dir.glob("????-??"))
+        if folder.name >= oldest_folder
+        for path in folder.glob("*.json")
+        if not path.name.startswith(".")
+    }
+    if not files:
+        return 0
+    known = connection.execute(
+        "select outcome_id from control.outcome where list_contains(?, strftime(started_at, '%Y-%m'))",
+        [sorted({Path(path).parent.name for path in files.values()})],
+    ).fetchall()
+    new_files = sorted(files[name] for name in files.keys() - {outcome_id for (outcome_id,) in known})
+    if not new_files:
+        return 0
+    # Opening thousands of small files costs DuckDB a millisecond each, so their text goes in as parameters.
+    structure = json.dumps({name: kind.upper() for name, kind in OUTCOME_COLUMNS.items()})
+    values = ", ".join(f"record.{name}" for name in OUTCOME_COLUMNS)
+    for first in range(0, len(new_files), _OUTCOME_FILES_A_STATEMENT):
+        chunk = new_files[first : first + _OUTCOME_FILES_A_STATEMENT]
+        connection.execute(
+            f"insert or ignore into control.outcome "
+            f"select {values} from (select from_json(text, '{structure}') as record from unnest(?) as files (text))",
+            [[Path(name).read_text(encoding="utf-8") for name in chunk]],
+        )
+    return len(new_files)
+
+
+def utc_timestamp() -> dt.datetime:
+    """Now in UTC without an offset, as the ``*_at`` columns hold it."""
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None)
