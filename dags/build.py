@@ -53,7 +53,7 @@ with DAG(
     tags=[*TAGS, "build"],
     default_args=task_defaults("市大数据局数据资源处", pool=WAREHOUSE_POOL),
     deadline=within(75, "the build"),
-):
+) as dag:
     chain(
         ReportArrivalsOperator(
             task_id="arrivals",

@@ -27,7 +27,7 @@ with DAG(
     max_active_runs=1,
     tags=[*TAGS, "check"],
     default_args=task_defaults("市大数据局数据资源处"),
-):
+) as dag:
     MorningCheckOperator(
         task_id="published_tonight",
         task_display_name="昨夜已发布 published tonight",

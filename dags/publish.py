@@ -33,7 +33,7 @@ with DAG(
     tags=[*TAGS, "publish"],
     default_args=task_defaults("市大数据局数据资源处", pool=WAREHOUSE_POOL),
     deadline=within(30, "the publication"),
-):
+) as dag:
     PublishOperator(
         task_id="publish",
         task_display_name="发布新版本 publish",

@@ -94,8 +94,15 @@ def _print_loaded(records: list[dict[str, Any]], progress: Progress) -> None:
     if not totals:
         progress.say("Loaded 载入: nothing new 没有新数据")
         return
-    headings = {"source": "来源 source", "entity": "实体 entity", "batches": "批次 batches", "received": "收到 received",
-                "accepted": "入库 accepted", "quarantined": "隔离 quarantined", "superseded": "被替换 superseded"}  # fmt: skip
+    headings = {
+        "source": "来源 source",
+        "entity": "实体 entity",
+        "batches": "批次 batches",
+        "received": "收到 received",
+        "accepted": "入库 accepted",
+        "quarantined": "隔离 quarantined",
+        "superseded": "被替换 superseded",
+    }
     print_table([totals[key] for key in sorted(totals)], headings, title="Loaded 载入（行 rows）")
 
 
@@ -119,9 +126,16 @@ def _print_published(settings: Settings, progress: Progress) -> bool:
     progress.say(f"                content hash {version.content_hash}")
     answer = reconcile(settings)
     shown = [{**item, "matched": "✓" if item["is_matched"] is True else "✗"} for item in answer["items"]]
-    headings = {"figure_id": "figure", "title_zh": "指标", "published_value": "公布 published",
-                "computed_value": "计算 computed", "difference": "差 difference", "matched": "", "mart": "mart",
-                "filter": "filter"}  # fmt: skip
+    headings = {
+        "figure_id": "figure",
+        "title_zh": "指标",
+        "published_value": "公布 published",
+        "computed_value": "计算 computed",
+        "difference": "差 difference",
+        "matched": "",
+        "mart": "mart",
+        "filter": "filter",
+    }
     print_table(shown, headings, title="Reconcile 核对")
     matching = sum(item["is_matched"] is True for item in answer["items"])
     progress.say(f"{matching} of {len(answer['items'])} published figures match 公布数与计算数一致")

@@ -123,7 +123,8 @@ class GateOperator(BaseOperator):
         from oneledger_airflow.gate_message import gate_message
 
         settings, catalogue = _configured()
-        report = run_gate(self.gate, settings, catalogue, run_id=run_ids.carried_run_id(context))
+        run_id = run_ids.carried_run_id(context)
+        report = run_gate(self.gate, settings, catalogue, run_id=run_id)
         message = gate_message(self.gate, report)
         if not report.is_open:
             raise AirflowFailException(message)
