@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
@@ -113,7 +113,7 @@ class GateOperator(BaseOperator):
     Its outlets, if any, are told the run id under which what follows goes on.
     """
 
-    def __init__(self, *, gate: str, **given: Any) -> None:
+    def __init__(self, *, gate: Literal["sources", "marts"], **given: Any) -> None:
         super().__init__(**given)
         self.gate = gate
 

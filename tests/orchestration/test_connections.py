@@ -19,7 +19,7 @@ print(json.dumps([connection_uri(one) for one in made]))
 """
 
 
-def uris_of(home: Path, *given: str | dict[str, object]) -> list[str]:
+def uris_of(home: Path, *given: str | dict[str, str | int]) -> list[str]:
     done = subprocess.run(
         [sys.executable, "-c", ROUND_TRIP, json.dumps(given)],
         env=environment_of(home),
@@ -42,6 +42,11 @@ def test_uris_that_airflow_took_apart_come_out_as_they_went_in(tmp_path: Path) -
 
 
 def test_connections_as_filled_into_airflows_form_become_uris(tmp_path: Path) -> None:
-    folder = {"conn_type": "fs", "extra": json.dumps({"path": "/srv/drop"})}
-    service = {"conn_type": "http", "host": "https://irs.example", "password": "t/1", "port": 8443}
+    folder: dict[str, str | int] = {"conn_type": "fs", "extra": json.dumps({"path": "/srv/drop"})}
+    service: dict[str, str | int] = {
+        "conn_type": "http",
+        "host": "https://irs.example",
+        "password": "t/1",
+        "port": 8443,
+    }
     assert uris_of(tmp_path, folder, service) == ["file:///srv/drop", "https://:t%2F1@irs.example:8443"]
