@@ -119,7 +119,6 @@ class GateOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         from oneledger.quality.gates import run_gate
-
         from oneledger_airflow.gate_message import gate_message
 
         settings, catalogue = _configured()

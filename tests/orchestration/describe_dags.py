@@ -43,7 +43,7 @@ for path in sorted(Path(sys.argv[1]).glob("*.py")):
             "max_active_runs": dag.max_active_runs,
             "tags": sorted(dag.tags),
             "doc": dag.doc_md,
-            "deadlines": [alert.name for alert in dag.deadline or []],
+            "deadlines": [alert.name for alert in (dag.deadline if isinstance(dag.deadline, list) else [])],
             "timetable": type(dag.timetable).__name__,
             "assets": sorted(asset.uri for asset in condition.objects) if condition is not None else [],
             "condition": type(condition).__name__,
