@@ -1,0 +1,19 @@
+select
+    budget_year,
+    unit_text,
+    department_name,
+    project_id,
+    project_name,
+    release_number,
+    ledger_level,
+    ledger_version,
+    budget_cny,
+    released_cny,
+    arrived_cny,
+    released_on,
+    arrived_on,
+    _batch_id,
+    _file_id,
+    _row_number,
+    _business_on
+from {{ source('admitted', 'finance__budget_release') }}

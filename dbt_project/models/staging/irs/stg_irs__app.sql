@@ -1,0 +1,21 @@
+select
+    app_id,
+    app_name,
+    side,
+    family,
+    department_id,
+    level,
+    district_code,
+    registered_on,
+    is_key_app,
+    is_province_assigned,
+    has_standalone_app,
+    is_seasonal,
+    no_sharing_reason,
+    description,
+    updated_at,
+    _batch_id,
+    _file_id,
+    _row_number,
+    _business_on
+from {{ source('admitted', 'irs__app') }}

@@ -1,0 +1,19 @@
+select
+    project_id,
+    project_name,
+    family,
+    level,
+    district_code,
+    department_id,
+    funding_source,
+    ledger_version,
+    declared_on,
+    planned_accept_on,
+    budget_cny,
+    is_in_scope,
+    _is_omitted,
+    _batch_id,
+    _file_id,
+    _row_number,
+    _business_on
+from {{ source('admitted', 'project_library__project') }}
