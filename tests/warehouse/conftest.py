@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest

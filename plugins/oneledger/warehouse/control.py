@@ -108,6 +108,8 @@ _TABLES = {
         changed_at timestamp,
         primary key (source, entity)
     """,
+    # The seeds that stand in the warehouse, so that a night loads them only when they changed.
+    "control.seed_state": "id integer primary key, content_hash varchar not null",
     "checks.result": """
         run_id varchar not null,
         gate varchar not null,

@@ -15,7 +15,6 @@ from oneledger.settings import Settings
 from oneledger.warehouse.contract import contract_hash
 from oneledger.warehouse.control import utc_timestamp
 
-
 # What control.batch takes over from the manifest.
 _MANIFEST_COLUMNS = {
     "batch_id": "VARCHAR",

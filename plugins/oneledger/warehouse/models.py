@@ -1,0 +1,202 @@
+"""The dbt run: seeds, models and their data tests, in this process, on the warehouse file."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from oneledger.outcomes import Outcome, record_outcome, utc_now
+from oneledger.settings import Settings
+from oneledger.warehouse.connection import open_warehouse
+from oneledger.warehouse.control import create_control_tables, load_outcomes
+from oneledger.warehouse.lock import writer_lock
+
+Progress = Callable[[str], None]
+_RESULT_EVENTS = {"LogModelResult", "LogSeedResult", "LogTestResult", "LogSnapshotResult"}
+
+
+def _silent(_: str) -> None:
+    """No progress wanted."""
+
+
+def build_models(
+    settings: Settings, *, run_id: str, full_refresh: bool = False, progress: Progress = _silent
+) -> Outcome:
+    """Build every seed, model and data test of the dbt project; unit tests run in ``make test``.
+
+    Args:
+        settings: ``dbt_project_dir`` holds the project and its profile; target and logs go under the home.
+        run_id: the run that the outcome belongs to.
+        full_refresh: build incremental models from nothing.
+        progress: told one line for each finished seed, model and failed test.
+
+    Returns:
+        The outcome (step ``build_models``), recorded: ``failed`` with the names and dbt's messages when a
+        model or test failed, ``warning`` when a test warned. ``detail`` counts what was built and tested.
+
+    Raises:
+        WriterBusyError: another process writes the warehouse.
+    """
+    started_at = utc_now()
+    with writer_lock(settings, run_id=run_id, step="build_models"):
+        seeds_hash = _seeds_hash(settings.dbt_project_dir)
+        with open_warehouse(settings) as connection:
+            create_control_tables(connection)
+            load_outcomes(connection, settings.outcomes_dir)
+            loaded = connection.execute("select max(content_hash) from control.seed_state").fetchone()
+        # A seed that did not change stands in the warehouse already; loading it again costs and changes nothing.
+        skips_seeds = not full_refresh and loaded is not None and loaded[0] == seeds_hash
+        begun = time.monotonic()
+        results, error = _invoke_dbt(settings, run_id, full_refresh, skips_seeds, progress)
+        outcome = _outcome(run_id, results, error, time.monotonic() - begun)
+        outcome.started_at = started_at
+        if outcome.verdict != "failed" and not skips_seeds:
+            with open_warehouse(settings) as connection:
+                connection.execute("insert or replace into control.seed_state values (1, ?)", [seeds_hash])
+    return record_outcome(outcome, settings.outcomes_dir)
+
+
+def _invoke_dbt(
+    settings: Settings, run_id: str, full_refresh: bool, skips_seeds: bool, progress: Progress
+) -> tuple[list[Any], str | None]:
+    """The results of ``dbt build``, and the message of an error before or outside of any model."""
+    folder = settings.home / "dbt"
+    arguments = [
+        "build",
+        "--project-dir", str(settings.dbt_project_dir),
+        "--profiles-dir", str(settings.dbt_project_dir),
+        "--target-path", str(folder / "target"),
+        "--log-path", str(settings.logs_dir / "dbt"),
+        "--exclude-resource-type", "unit_test",
+        *(["--exclude-resource-type", "seed"] if skips_seeds else []),
+        *(["--full-refresh"] if full_refresh else []),
+    ]  # fmt: skip
+    options = [
+        # Standard output belongs to the command line (--json); what happened comes through the callback.
+        "--quiet",
+        "--log-level", "none",
+        "--no-version-check",
+        "--no-send-anonymous-usage-stats",
+        "--no-use-colors",
+        "--partial-parse",
+        # dbt's debug log of one night is a hundred times as long as what it says.
+        "--log-level-file", "info",
+    ]  # fmt: skip
+    with _dbt_environment(settings, run_id):
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+        from dbt.cli.main import dbtRunner
+
+        try:
+            result = dbtRunner(callbacks=[_reporter(progress)]).invoke([*options, *arguments])
+        finally:
+            # dbt keeps the file open for its next invocation in this process; other steps need it closed.
+            if DuckDBConnectionManager._ENV is not None:
+                DuckDBConnectionManager._ENV.close()
+            DuckDBConnectionManager.close_all_connections()
+    results = list(getattr(result.result, "results", None) or [])
+    if result.exception is not None:
+        return results, str(result.exception)
+    return results, None
+
+
+@contextlib.contextmanager
+def _dbt_environment(settings: Settings, run_id: str) -> Iterator[None]:
+    """What the profile and the models read from the environment, for the time of the run."""
+    wanted = {
+        "ONELEDGER_WAREHOUSE": str(settings.warehouse_path),
+        "ONELEDGER_MEMORY_LIMIT": settings.memory_limit,
+        "ONELEDGER_THREADS": str(settings.threads),
+        "ONELEDGER_SPILL": str(settings.scratch_dir / "duckdb"),
+        "ONELEDGER_RUN_ID": run_id,
+        "DO_NOT_TRACK": "1",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _reporter(progress: Progress) -> Callable[[Any], None]:
+    def report(event: Any) -> None:
+        if event.info.name not in _RESULT_EVENTS:
+            return
+        data = event.data
+        node = data.node_info.node_name
+        status = str(data.status).lower()
+        if event.info.name == "LogTestResult" and status in ("pass", "success"):
+            return
+        total = data.num_models if event.info.name == "LogTestResult" else data.total
+        progress(f"{node}: {status} in {data.execution_time:.1f} s ({data.index} of {total})")
+
+    return report
+
+
+def _outcome(run_id: str, results: list[Any], error: str | None, seconds: float) -> Outcome:
+    failed, warned, built, tested = [], [], 0, 0
+    timings: dict[str, float] = {}
+    for result in results:
+        status = str(result.status)
+        kind = str(result.node.resource_type)
+        name = str(result.node.name)
+        if kind == "test":
+            tested += status in ("pass", "warn", "fail")
+        elif status in ("success", "pass"):
+            built += 1
+            timings[name] = round(float(result.execution_time), 2)
+        if status in ("error", "fail", "runtime error"):
+            message = " ".join(str(result.message or "").split())
+            failed.append({"name": name, "kind": kind, "status": status, "message": message})
+        elif status == "warn":
+            warned.append({"name": name, "message": " ".join(str(result.message or "").split())})
+    skipped = [str(result.node.name) for result in results if str(result.status) == "skipped"]
+    detail = {
+        "built_count": built,
+        "tested_count": tested,
+        "seconds": round(seconds, 2),
+        "failed": failed,
+        "warned": warned,
+        "skipped_count": len(skipped),
+        "slowest": dict(sorted(timings.items(), key=lambda item: -item[1])[:10]),
+    }
+    if error is not None or failed:
+        first = "; ".join(f"{item['kind']} {item['name']}: {item['message']}" for item in failed[:5])
+        more = f" (and {len(failed) - 5} more)" if len(failed) > 5 else ""
+        message = f"dbt failed: {first}{more}" if failed else f"dbt failed: {' '.join(str(error).split())}"
+        return Outcome(
+            run_id=run_id,
+            step="build_models",
+            verdict="failed",
+            message=message,
+            remedy="The published version stays as it is. The compiled SQL lies in dbt/target and dbt's log in "
+            "logs/dbt, both under ONELEDGER_HOME; mend the model, the rule or the data and run `oneledger run` again.",
+            detail=detail,
+        )
+    message = f"{built} seeds and models built, {tested} tests passed"
+    if warned:
+        message += f", {len(warned)} of them with a warning: {', '.join(item['name'] for item in warned[:5])}"
+    return Outcome(
+        run_id=run_id, step="build_models", verdict="warning" if warned else "good", message=message, detail=detail
+    )
+
+
+def _seeds_hash(project_dir: Path) -> str:
+    """Changes when a seed file, or how seeds are loaded (dbt_project.yml, seed properties), changes."""
+    digest = hashlib.sha256()
+    seeds = project_dir / "seeds"
+    for path in (project_dir / "dbt_project.yml", *sorted(seeds.rglob("*"))):
+        if path.is_file():
+            digest.update(str(path.relative_to(project_dir)).encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
