@@ -66,17 +66,21 @@ class Outcome:
         return record
 
 
-def record_outcome(outcome: Outcome, outcomes_dir: Path) -> Outcome:
-    """Write the record; sets ``ended_at`` when it is not set. Returns the outcome."""
+def record_outcome(outcome: Outcome, outcomes_dir: Path, *, is_flushed: bool = True) -> Outcome:
+    """Write the record; sets ``ended_at`` when it is not set. Returns the outcome.
+
+    ``is_flushed=False`` leaves the flush to the disk to the caller, for many records at once.
+    """
     outcome.ended_at = outcome.ended_at or utc_now()
     folder = outcomes_dir / f"{outcome.started_at:%Y-%m}"
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{outcome.outcome_id}.json"
     partial = folder / f".{outcome.outcome_id}.partial"
     with partial.open("w", encoding="utf-8") as stream:
-        json.dump(outcome.to_json(), stream, ensure_ascii=False)
+        stream.write(json.dumps(outcome.to_json(), ensure_ascii=False))
         stream.flush()
-        os.fsync(stream.fileno())
+        if is_flushed:
+            os.fsync(stream.fileno())
     partial.rename(target)
     return outcome
 

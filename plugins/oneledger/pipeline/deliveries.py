@@ -1,0 +1,245 @@
+"""Take deliveries of one source: convert, check against what the source says, land, and leave outcome records."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import duckdb
+
+from oneledger.catalogue import Entity, Source
+from oneledger.landing import PARTIAL_PREFIX, LandedFile, LandingWriter, NewBatch
+from oneledger.outcomes import Outcome, record_outcome, utc_now
+from oneledger.raw import Converted, convert, raw_path
+from oneledger.raw.watermarks import brings_nothing_new, newest_change
+from oneledger.settings import Settings
+from oneledger.sources import Received, RefusalError, Waiting
+
+Progress = Callable[[str, str, str, int | None], None]
+
+# So many batches are flushed to the disk together; a killed process fetches at most these again.
+_BATCHES_AT_A_TIME = 100
+_OUTCOMES_FLUSHED_ONE_BY_ONE = 12
+
+
+@dataclass
+class DeliveryTaker:
+    """Carries deliveries of one source from the connector to landing and raw. Used under the source lock."""
+
+    settings: Settings
+    source: Source
+    run_id: str
+    writer: LandingWriter
+    connection: duckdb.DuckDBPyConnection
+    progress: Progress
+    outcomes: list[Outcome] = field(default_factory=list)
+    _waiting_for_commit: list[Outcome] = field(default_factory=list)
+    _started_at: dt.datetime = field(default_factory=utc_now)
+    _rows: int = 0
+
+    @contextmanager
+    def attempt(self, entity: Entity, file: str | None = None) -> Iterator[None]:
+        """One attempt at an entity, or at one file of it: whatever stops it becomes an outcome; the rest goes on."""
+        self._started_at = utc_now()
+        what = {"file": file} if file else {}
+        try:
+            yield
+        except RefusalError as error:
+            self._fail(entity, error.message, error.remedy, {**what, **error.detail})
+        except OSError as error:
+            self._fail(
+                entity, f"{file or entity.full_id}: {error}",
+                "Check the disk (space, permissions) and the path, then start again.", what,
+            )  # fmt: skip
+        except Exception as error:
+            # A fault of ours in one entity must not keep the others from being read; the trace is in the record.
+            self._fail(
+                entity, f"{file or entity.full_id}: {type(error).__name__}: {error}",
+                "This is a fault in OneLedger: report it with this outcome record.",
+                {**what, "traceback": traceback.format_exc(limit=12)},
+            )  # fmt: skip
+
+    def take(self, entity: Entity, received: Received) -> None:
+        """Convert and stage one delivery, unless it holds what is landed already."""
+        extracted_at = utc_now()
+        partition = received.partition
+        if self.writer.is_unchanged(entity, partition, [file.sha256 for file in received.files]):
+            _, batch_id = self._newest(entity, partition)
+            self._drop(entity, received, batch_id, "holds what is landed already")
+            return
+        revision, batch_id = self.writer.next_batch_id(entity, partition)
+        final = raw_path(self.settings, self.source.id, entity.id, batch_id)
+        partial = final.with_name(f"{PARTIAL_PREFIX}{final.name}")
+        load = Outcome(self.run_id, "load_raw", "good", self.source.id, entity.id, batch_id,
+                       business_on=received.business_on)  # fmt: skip
+        names = [file.name for file in received.files]
+        try:
+            converted = convert(
+                self.connection, self.settings, self.source, entity, batch_id, received.directory, names, partial
+            )
+            _check_counts(entity, received, converted)
+        except RefusalError as error:
+            load.verdict, load.message, load.remedy = "failed", error.message, error.remedy
+            load.detail = {"files": names[:20], **error.detail, "landed": False}
+            load.batch_id = None
+            partial.unlink(missing_ok=True)
+            self._forget(received)
+            self.record(load)
+            return
+        watermark = received.since
+        if entity.updated_at and entity.delivery == "changes":
+            if received.since and revision > 1 and self._is_repetition(entity, received, str(partial)):
+                partial.unlink()
+                self._drop(
+                    entity, received, self._newest(entity, partition)[1], "holds only rows that are landed already"
+                )
+                return
+            watermark, ahead = newest_change(self.connection, entity, partial, received.watermark_cap, received.since)
+            if ahead:
+                converted.warnings.append(
+                    f"{ahead} rows say that they were changed after {received.watermark_cap}; "
+                    f"they do not move the watermark"
+                )
+        self._stage(entity, received, converted, (revision, batch_id), watermark, load, extracted_at)
+
+    def unchanged(self, entity: Entity, message: str, batch_id: str | None = None) -> None:
+        """Nothing new of this entity."""
+        self.record(self._outcome(entity, "unchanged", message, batch_id=batch_id))
+
+    def nothing(self, entity: Entity, message: str) -> None:
+        """The source holds nothing at all of this entity."""
+        self.record(self._outcome(
+            entity, "skipped", message, remedy="Check that the sender delivers to this folder under the agreed name.",
+        ))  # fmt: skip
+
+    def wait(self, entity: Entity, waiting: Waiting) -> None:
+        """A delivery that is not complete yet."""
+        self.record(self._outcome(
+            entity, "skipped", waiting.message, remedy="Nothing to do: a later run takes it.", detail=waiting.detail,
+        ))  # fmt: skip
+
+    def fail_all(self, entities: list[Entity], error: Exception) -> None:
+        """The source cannot be read: an outcome for each entity that has none yet."""
+        told = {outcome.entity for outcome in self.outcomes if outcome.step == "extract"}
+        message = getattr(error, "message", str(error))
+        remedy = getattr(error, "remedy", "Set the variable that the message names, then start again.")
+        for entity in entities:
+            if entity.id not in told:
+                self._fail(entity, message, remedy, getattr(error, "detail", {}))
+
+    def counting(self, entity: Entity) -> Callable[[int], None]:
+        """A progress function for the connector."""
+        return lambda rows: self.progress(self.source.id, entity.id, "reading", rows)
+
+    def commit_when_full(self, entity: Entity, number: int, of: int) -> None:
+        """Commit when enough batches are staged; says how far it is."""
+        if self.writer.staged_count >= _BATCHES_AT_A_TIME:
+            self.commit()
+            self.progress(self.source.id, entity.id, f"landed {number} of {of} deliveries", self._rows)
+
+    def commit(self) -> None:
+        """Make the staged batches complete and record their outcomes."""
+        self.writer.commit()
+        is_few = len(self._waiting_for_commit) <= _OUTCOMES_FLUSHED_ONE_BY_ONE
+        for outcome in self._waiting_for_commit:
+            # Many at once are not worth a flush each: should the machine stop now, the manifests tell the same.
+            self.outcomes.append(record_outcome(outcome, self.settings.outcomes_dir, is_flushed=is_few))
+        self._waiting_for_commit.clear()
+
+    def record(self, outcome: Outcome) -> None:
+        """Record an outcome that does not depend on a commit."""
+        self.outcomes.append(record_outcome(outcome, self.settings.outcomes_dir))
+        self.progress(self.source.id, outcome.entity or "", f"{outcome.verdict}: {outcome.message}", None)
+
+    def _stage(
+        self, entity: Entity, received: Received, converted: Converted, batch: tuple[int, str],
+        watermark: str | None, load: Outcome, extracted_at: dt.datetime,
+    ) -> None:  # fmt: skip
+        revision, batch_id = batch
+        final = raw_path(self.settings, self.source.id, entity.id, batch_id)
+        files = tuple(
+            LandedFile(file.name, file.sha256, file.size_bytes, file.source_name, converted.rows.get(file.name, 0))
+            for file in received.files
+        )
+        manifest = self.writer.stage(NewBatch(
+            entity=entity, partition=received.partition, revision=revision, business_on=received.business_on,
+            directory=received.directory, files=files, row_count=converted.row_count,
+            control_total=received.control_total, watermark=watermark,
+            raw_partial=final.with_name(f"{PARTIAL_PREFIX}{final.name}"), raw_final=final,
+            seen=tuple(replace(file, batch_id=batch_id) for file in received.seen), tag=received.tag,
+        ))  # fmt: skip
+        extract = self._outcome(
+            entity, "good", f"landed as revision {revision}", batch_id=batch_id, business_on=received.business_on,
+            detail={**received.detail, "files": [file.source_name for file in received.files][:20],
+                    "size_bytes": sum(file.size_bytes for file in received.files), "watermark": watermark,
+                    "control_total": received.control_total},
+        )  # fmt: skip
+        extract.received_count = sum(file.rows for file in manifest.files)
+        extract.ended_at = extracted_at
+        load.received_count = converted.row_count
+        load.detail = converted.detail
+        load.ended_at = utc_now()
+        if converted.warnings:
+            load.verdict, load.message = "warning", "; ".join(converted.warnings)
+            load.remedy = "Look at the named columns or rows; correct the catalogue or ask the sender."
+        self._rows += converted.row_count
+        self._waiting_for_commit += [extract, load]
+        self._started_at = utc_now()
+        self.progress(self.source.id, entity.id, f"{batch_id}: {converted.row_count} rows", self._rows)
+
+    def _is_repetition(self, entity: Entity, received: Received, partial: str) -> bool:
+        landed = self.writer.index.with_watermark(entity.id, str(received.since))
+        same_form = [batch for batch in landed if batch.catalogue_hash == entity.content_hash]
+        paths = [str(raw_path(self.settings, self.source.id, entity.id, batch.batch_id)) for batch in same_form]
+        return bool(paths) and brings_nothing_new(self.connection, entity, partial, paths)
+
+    def _drop(self, entity: Entity, received: Received, batch_id: str, message: str) -> None:
+        for seen in received.seen:
+            self.writer.remember_unchanged(entity, replace(seen, batch_id=batch_id))
+        if received.tag:
+            with self.writer.index.transaction():
+                self.writer.index.remember_tag(entity.id, *received.tag, batch_id)
+        self._forget(received)
+        names = ", ".join(file.source_name for file in received.files[:3]) if received.seen else "the answer"
+        self.unchanged(entity, f"{names} {message}", batch_id)
+
+    def _forget(self, received: Received) -> None:
+        shutil.rmtree(received.directory)
+
+    def _newest(self, entity: Entity, partition: str) -> tuple[int, str]:
+        revision, following = self.writer.next_batch_id(entity, partition)
+        return revision - 1, f"{following.rsplit('.', 1)[0]}.r{revision - 1:03d}"
+
+    def _fail(self, entity: Entity, message: str, remedy: str, detail: dict[str, Any]) -> None:
+        self.record(self._outcome(entity, "failed", message, remedy=remedy, detail=detail))
+
+    def _outcome(self, entity: Entity, verdict: Any, message: str, **more: Any) -> Outcome:
+        return Outcome(self.run_id, "extract", verdict, self.source.id, entity.id, message=message,
+                       started_at=self._started_at, **more)  # fmt: skip
+
+
+def _check_counts(entity: Entity, received: Received, converted: Converted) -> None:
+    """The rows that were read against what the source says of them.
+
+    Raises:
+        RefusalError: they differ, or a file holds no row and nothing says that this is right.
+    """
+    for file in received.files:
+        found = converted.rows.get(file.name, 0)
+        if file.expected_rows is not None and found != file.expected_rows:
+            raise RefusalError(
+                f"{file.source_name} holds {found} rows; the source says {file.expected_rows}.",
+                "The file was cut off or changed on its way: the sender delivers it again with its control file.",
+                {"file": file.source_name, "found_rows": found, "expected_rows": file.expected_rows},
+            )
+        if entity.files and not found and file.expected_rows != 0:
+            raise RefusalError(
+                f"{file.source_name} holds a header and no row.",
+                "The sender delivers the rows; if there really are none, a control file with rows=0 says so.",
+                {"file": file.source_name},
+            )

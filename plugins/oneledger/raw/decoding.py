@@ -1,0 +1,195 @@
+"""Bring a delimited file into plain UTF-8, strictly, in bounded memory, and read its header."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from oneledger.catalogue import FormatSpec
+from oneledger.sources.refusal import RefusalError
+
+_CHUNK = 1024 * 1024
+_UTF8 = ("utf-8", "utf-8-sig")
+_OTHER_ENCODINGS = ("utf-8", "gb18030", "utf-16", "big5")
+_LONGEST_FIELD = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class DecodedFile:
+    """A file as UTF-8 text without its header. ``header`` are the cells as written; None for no line at all."""
+
+    body: Path
+    header: list[str]
+    has_rows: bool
+
+
+class _UndecodableError(Exception):
+    def __init__(self, offset: int, byte: int) -> None:
+        super().__init__(f"byte {offset}")
+        self.offset = offset
+        self.byte = byte
+
+
+def decode_file(source: Path, target: Path, spec: FormatSpec) -> DecodedFile:
+    """Unpack and decode ``source`` into ``target``, without the skipped lines and the header.
+
+    Raises:
+        RefusalError: the gzip is cut off or broken, the bytes are not in the catalogue's encoding (says which one
+            fits), or there is no header.
+    """
+    try:
+        with _open(source, spec) as stream, target.open("wb") as writing:
+            header, offset = _copy_decoded(stream, writing, spec)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise RefusalError(
+            f"{source.name} is no whole gzip file: {error}.",
+            "The file was cut off or changed on its way: the sender delivers it again.",
+            {"file": source.name},
+        ) from error
+    except _UndecodableError as error:
+        raise RefusalError(
+            f"{source.name} is not written in {spec.encoding}: byte {error.offset:,} (0x{error.byte:02x}) cannot be "
+            f"read; {_fitting(source, spec)}.",
+            "The sender writes the file in the agreed encoding; if it was changed for good, set `format.encoding`.",
+            {"file": source.name, "encoding": spec.encoding, "byte_offset": error.offset},
+        ) from error
+    if not header:
+        raise RefusalError(
+            f"{source.name} has no header line; the file is empty.",
+            "The sender delivers the file again.",
+            {"file": source.name},
+        )
+    return DecodedFile(target, header, offset)
+
+
+def _open(path: Path, spec: FormatSpec) -> IO[bytes]:
+    with path.open("rb") as stream:
+        magic = stream.read(2)
+    is_gzip = magic == b"\x1f\x8b"
+    if spec.compression == "gzip" and not is_gzip:
+        raise RefusalError(
+            f"{path.name} is no gzip file; the catalogue says compression: gzip.",
+            "The sender packs the file; or set `format.compression: none`.",
+            {"file": path.name},
+        )
+    if is_gzip:
+        return cast(IO[bytes], gzip.open(path, "rb"))
+    return path.open("rb")
+
+
+def _copy_decoded(stream: IO[bytes], writing: IO[bytes], spec: FormatSpec) -> tuple[list[str], bool]:
+    decoder = codecs.getincrementaldecoder("utf-8-sig" if spec.encoding in _UTF8 else spec.encoding)("strict")
+    head = ""
+    header: list[str] | None = None
+    has_rows = False
+    consumed = 0
+    while True:
+        chunk = stream.read(_CHUNK)
+        is_last = not chunk
+        try:
+            text = decoder.decode(chunk, final=is_last)
+        except UnicodeDecodeError as error:
+            # The decoder's own position counts from the bytes that it had kept back.
+            kept_back = len(error.object) - len(chunk)
+            raise _UndecodableError(consumed - kept_back + error.start, error.object[error.start]) from error
+        consumed += len(chunk)
+        if header is None:
+            head += text
+            found = _split_header(head, spec, is_last)
+            if found is None:
+                if len(head) > _LONGEST_FIELD:
+                    raise RefusalError(
+                        "The header does not end: a quotation mark in it is never closed.",
+                        "The sender corrects the header.",
+                    )
+                if is_last:
+                    return [], False
+                continue
+            header, text = found
+        if text:
+            has_rows = has_rows or bool(text.strip())
+            writing.write(text.encode("utf-8"))
+        if is_last:
+            return header, has_rows
+
+
+def _split_header(text: str, spec: FormatSpec, is_last: bool) -> tuple[list[str], str] | None:
+    """The cells of the header and the text after it; None when the header is not whole yet."""
+    rest = text
+    for _ in range(spec.skip_lines):
+        _, separator, rest = rest.partition("\n")
+        if not separator:
+            return None
+    end = _end_of_record(rest, spec.quote)
+    if end is None:
+        if not (is_last and rest.strip()):
+            return None
+        end = len(rest)
+    record = rest[:end]
+    if not record.strip():
+        return _split_header(rest[end:], _without_skipping(spec), is_last) if end else None
+    cells = next(csv.reader(io.StringIO(record, newline=""), delimiter=spec.delimiter[0], quotechar=spec.quote or None,
+                            quoting=csv.QUOTE_MINIMAL if spec.quote else csv.QUOTE_NONE))  # fmt: skip
+    return cells, rest[end:]
+
+
+def _without_skipping(spec: FormatSpec) -> FormatSpec:
+    return spec.model_copy(update={"skip_lines": 0})
+
+
+def _end_of_record(text: str, quote: str) -> int | None:
+    """Where the first record ends (behind its line break); line breaks between quotation marks do not end it."""
+    position = 0
+    while True:
+        newline = text.find("\n", position)
+        if newline < 0:
+            return None
+        if not quote or text.count(quote, 0, newline) % 2 == 0:
+            return newline + 1
+        position = newline + 1
+
+
+def _fitting(path: Path, spec: FormatSpec) -> str:
+    fitting = []
+    for encoding in _OTHER_ENCODINGS:
+        if codecs.lookup(encoding).name == spec.encoding:
+            continue
+        try:
+            with _open(path, spec) as stream:
+                decoder = codecs.getincrementaldecoder(encoding)("strict")
+                while chunk := stream.read(_CHUNK):
+                    decoder.decode(chunk)
+                decoder.decode(b"", final=True)
+            fitting.append(encoding)
+        except (UnicodeDecodeError, EOFError, OSError, zlib.error):
+            continue
+    return f"it can be read as {' or '.join(fitting)}" if fitting else "no usual encoding fits"
+
+
+def records_of(path: Path, spec: FormatSpec) -> Iterator[list[str]]:
+    """The records of a decoded body, one by one, whatever their width.
+
+    Raises:
+        RefusalError: a quotation mark is never closed.
+    """
+    csv.field_size_limit(_LONGEST_FIELD)
+    with path.open("r", encoding="utf-8", newline="") as stream:
+        reader = csv.reader(stream, delimiter=spec.delimiter[0], quotechar=spec.quote or None,
+                            quoting=csv.QUOTE_MINIMAL if spec.quote else csv.QUOTE_NONE)  # fmt: skip
+        try:
+            for record in reader:
+                if record:
+                    yield record
+        except csv.Error as error:
+            raise RefusalError(
+                f"The text after line {reader.line_num} cannot be read: {error}; a quotation mark is not closed there.",
+                "The sender corrects that line and delivers the file again.",
+                {"line": reader.line_num},
+            ) from error
