@@ -7,6 +7,7 @@ PYTEST_WORKERS ?= 2
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
+export ONELEDGER_WAREHOUSE ?= $(abspath $(HOME_DIR)/warehouse/warehouse.duckdb)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run up test lint lint-python lint-types lint-sql lint-dbt lint-catalogue bench docs lock clean

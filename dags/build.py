@@ -64,9 +64,6 @@ with DAG(
         AdmitOperator(
             task_id="admit",
             task_display_name="入库与隔离 admit",
-            # Another process may hold the writer's lock for a while (a person's `oneledger run`).
-            retries=2,
-            retry_delay=timedelta(minutes=1),
             execution_timeout=timedelta(hours=1),
         ),
         GateOperator(

@@ -37,7 +37,5 @@ with DAG(
     PublishOperator(
         task_id="publish",
         task_display_name="发布新版本 publish",
-        retries=2,
-        retry_delay=timedelta(seconds=30),
         execution_timeout=timedelta(minutes=30),
     )

@@ -89,15 +89,13 @@ def _set_up() -> None:
 
 
 def _is_usable(python: Path) -> bool:
-    """Whether .venv/bin/python runs and is 3.11: an environment copied from elsewhere is not."""
-    if not python.exists():
+    """Whether .venv/ runs, is 3.11, and was made here: the commands of a moved or copied one name the old place."""
+    activate = ENVIRONMENT / "bin" / "activate"
+    if not python.exists() or not activate.exists() or f'"{ENVIRONMENT}"' not in activate.read_text():
         return False
-    answer = subprocess.run(
-        [python, "-c", "import sys, pip; print(sys.version_info[:2] == (3, 11), sys.prefix)"],
-        capture_output=True,
-        text=True,
-    )
-    return answer.stdout.strip() == f"True {ENVIRONMENT}"
+    check = "import sys, pip; print(sys.version_info[:2] == (3, 11))"
+    answer = subprocess.run([python, "-c", check], capture_output=True, text=True)
+    return answer.stdout.strip() == "True"
 
 
 def _install_uv(python: Path) -> bool:

@@ -35,7 +35,6 @@ class IngestSourceOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         from oneledger.pipeline.ingest import ingest_source
-
         from oneledger_airflow.connections import export_connection
 
         settings, catalogue = _configured()
@@ -48,7 +47,7 @@ class IngestSourceOperator(BaseOperator):
             catalogue,
             run_id=run_id,
             as_of=dt.date.fromisoformat(as_of) if as_of else None,
-            progress=self.log.info,
+            progress=self._say,
         )
         failed = [outcome for outcome in outcomes if outcome.verdict == "failed"]
         if failed:
@@ -61,6 +60,9 @@ class IngestSourceOperator(BaseOperator):
         for outlet in self.outlets:
             context["outlet_events"][outlet].extra = summary
         return summary
+
+    def _say(self, source: str, entity: str, message: str, rows: int | None) -> None:
+        self.log.info("%s.%s: %s%s", source, entity, message, "" if rows is None else f" ({rows:,} rows)")
 
 
 class ReportArrivalsOperator(BaseOperator):
@@ -124,7 +126,7 @@ class GateOperator(BaseOperator):
         settings, catalogue = _configured()
         run_id = run_ids.carried_run_id(context)
         report = run_gate(self.gate, settings, catalogue, run_id=run_id)
-        message = gate_message(self.gate, report)
+        message = gate_message(report)
         if not report.is_open:
             raise AirflowFailException(message)
         self.log.info("%s", message)
@@ -145,7 +147,7 @@ class BuildModelsOperator(BaseOperator):
         from oneledger.warehouse.models import build_models
 
         settings, _ = _configured()
-        outcome = build_models(settings, run_id=run_ids.carried_run_id(context))
+        outcome = build_models(settings, run_id=run_ids.carried_run_id(context), progress=self.log.info)
         if outcome.verdict == "failed":
             raise AirflowFailException(_sentences([outcome]))
         return {"message": outcome.message}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 
 from oneledger.catalogue import load_catalogue
-
 from oneledger.settings import Settings, load_settings
 from oneledger_airflow.api import AirflowApi
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
@@ -12,6 +11,7 @@ from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from oneledger.catalogue import Catalogue, Source
+from oneledger.sources.connections import is_configured
 from oneledger_airflow.deadlines import report_missed_deadline
 
 CITY_TIMEZONE = "Asia/Shanghai"
@@ -33,17 +33,13 @@ def every_day_at(cron: str) -> CronTriggerTimetable:
     return CronTriggerTimetable(cron, timezone=CITY_TIMEZONE)
 
 
-def is_configured(connection: str) -> bool:
-    """Whether the connection is in the environment. Airflow's database is not asked while DAG files are parsed."""
-    return f"AIRFLOW_CONN_{connection.upper()}" in os.environ
-
-
 def awaited_sources(catalogue: Catalogue) -> list[str]:
     """The sources that the build waits for: all, but of the optional ones only those that are connected."""
     return [source.id for source in catalogue.sources.values() if is_awaited(source)]
 
 
 def is_awaited(source: Source) -> bool:
+    """Airflow's database is not asked for connections while DAG files are parsed, only the environment."""
     return not source.optional or is_configured(source.connection)
 
 
@@ -58,8 +54,12 @@ def within(minutes: int, what: str) -> DeadlineAlert:
 
 
 def task_defaults(owner: str, **given: Any) -> dict[str, Any]:
-    """``default_args``: no retry unless a task asks for it, because most reds stay red until somebody acts."""
-    return {"owner": owner, "depends_on_past": False, "retries": 0, **given}
+    """``default_args`` of tasks on the warehouse.
+
+    Tried again: a writer's lock that somebody else holds for a while. A shut gate or a failed model is not tried
+    again, because it stays red until somebody acts (these operators raise AirflowFailException).
+    """
+    return {"owner": owner, "depends_on_past": False, "retries": 2, "retry_delay": timedelta(minutes=1), **given}
 
 
 def listed(names: Iterable[str]) -> str:

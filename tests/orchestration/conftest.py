@@ -78,6 +78,18 @@ def environment_of(home: Path) -> dict[str, str]:
     return {**inherited, "ONELEDGER_HOME": str(home), "AIRFLOW_HOME": str(home / "airflow")}
 
 
+def processes_of(home: Path) -> list[int]:
+    """Processes whose environment or command names this home."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get("ONELEDGER_HOME") == str(home):
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return found
+
+
 def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

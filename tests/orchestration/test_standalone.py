@@ -10,7 +10,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.orchestration.conftest import Started, start_up, unused_port
+from tests.orchestration.conftest import Started, processes_of, start_up, unused_port
 
 pytestmark = pytest.mark.slow
 
@@ -94,15 +94,3 @@ def test_parts_of_a_killed_supervisor_are_gone_after_the_next_start_and_stop(hom
     again.process.stdout.read()
     assert again.process.wait(timeout=60) == 0
     assert processes_of(home) == []
-
-
-def processes_of(home: Path) -> list[int]:
-    """Processes whose environment or command names this home."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.pid != os.getpid() and process.environ().get("ONELEDGER_HOME") == str(home):
-                found.append(process.pid)
-        except psutil.Error:
-            continue
-    return found

@@ -1,0 +1,72 @@
+"""Set-up on machines that are configured in different ways."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "set_up.py"
+
+
+@pytest.fixture
+def set_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
+    """The script as a module, on a machine whose pip has no configuration but what a test gives it."""
+    import os
+
+    for name in os.environ:
+        if name.startswith(("PIP_", "UV_", "SSL_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    specification = importlib.util.spec_from_file_location("set_up", SCRIPT)
+    assert specification is not None and specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_pips_registries_reach_uv_which_does_not_read_pips_configuration(
+    set_up: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "pip.conf").write_text(
+        "[global]\nextra-index-url = https://two.example/simple https://three.example/simple\n"
+        "index-url = https://file.example/simple\nfind-links = /srv/wheels\n"
+    )
+    monkeypatch.setenv("PIP_INDEX_URL", "https://variable.example/simple")
+    settings = set_up._registry_settings()
+    assert settings["UV_DEFAULT_INDEX"] == "https://variable.example/simple"
+    assert settings["UV_INDEX"] == "https://two.example/simple https://three.example/simple"
+    assert settings["UV_FIND_LINKS"] == "/srv/wheels"
+
+
+def test_what_the_user_set_for_uv_is_left_alone(set_up: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "https://pip.example/simple")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://uv.example/simple")
+    assert "UV_DEFAULT_INDEX" not in set_up._registry_settings()
+
+
+def test_a_machine_without_configuration_gets_no_registry_from_us(set_up: ModuleType) -> None:
+    assert not {"UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS"} & set(set_up._registry_settings())
+
+
+def test_an_environment_that_was_made_elsewhere_is_made_anew(
+    set_up: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = tmp_path / "made" / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", made], check=True)
+    monkeypatch.setattr(set_up, "ENVIRONMENT", made)
+    assert set_up._is_usable(made / "bin" / "python")
+    moved = made.rename(tmp_path / ".venv")
+    monkeypatch.setattr(set_up, "ENVIRONMENT", moved)
+    assert not set_up._is_usable(moved / "bin" / "python")
+
+
+def test_the_lock_has_hashes_and_names_no_registry() -> None:
+    lock = (SCRIPT.parents[1] / "requirements.lock").read_text()
+    assert lock.count("--hash=sha256:") > 200
+    assert "://" not in lock
+    assert "--index-url" not in lock
