@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +17,6 @@ SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "set_up.py"
 @pytest.fixture
 def set_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     """The script as a module, on a machine whose pip has no configuration but what a test gives it."""
-    import os
-
     for name in os.environ:
         if name.startswith(("PIP_", "UV_", "SSL_")):
             monkeypatch.delenv(name)
@@ -49,7 +48,10 @@ def test_what_the_user_set_for_uv_is_left_alone(set_up: ModuleType, monkeypatch:
     assert "UV_DEFAULT_INDEX" not in set_up._registry_settings()
 
 
-def test_a_machine_without_configuration_gets_no_registry_from_us(set_up: ModuleType) -> None:
+def test_a_machine_without_configuration_gets_no_registry_from_us(
+    set_up: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)  # for pip this also switches the system's file off
     assert not {"UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS"} & set(set_up._registry_settings())
 
 
