@@ -1,5 +1,14 @@
 with day as (
-    select cast(unnest(generate_series(date '2020-01-01', date '2027-12-31', interval 1 day)) as date) as calendar_on
+    select
+        cast(
+            unnest(
+                generate_series(
+                    date '{{ var("calendar_first_on", "2020-01-01") }}',
+                    date '{{ var("calendar_last_on", "2027-12-31") }}',
+                    interval 1 day
+                )
+            ) as date
+        ) as calendar_on
 ),
 
 exception as (

@@ -98,7 +98,7 @@ select
     end as days_state,
     due_on,
     days_after_due > 0 as is_overdue,
-    greatest(days_after_due, 0) as overdue_days,
+    case when days_after_due < 0 then 0 else days_after_due end as overdue_days,
     case
         when state = 'not_reached' then 'not_applicable'
         -- Operation has no end to be late for, unless one was agreed.

@@ -66,12 +66,12 @@ timed as (
         {{ working_days_between('applied_day', 'rejected_day') }} as apply_to_reject_working_days,
         case
             when described.state = 'open'
-                then greatest({{ working_days_between('applied_day', 'as_of_day') }}, 0)
+                then {{ working_days_between('applied_day', 'as_of_day') }}
         end as open_working_days,
         date_diff('second', described.approved_at, described.opened_at) / 60.0 as approve_to_open_minutes,
         case
             when described.state = 'approved'
-                then greatest(date_diff('second', described.approved_at, described.as_of_at), 0) / 60.0
+                then date_diff('second', described.approved_at, described.as_of_at) / 60.0
         end as unopened_minutes,
         cast(approve_rule.value as bigint) as approve_target_working_days,
         open_rule.value as open_target_minutes,
@@ -119,7 +119,7 @@ select
         else timed.apply_to_approve_working_days <= timed.approve_target_working_days
     end as is_approved_within_target,
     timed.apply_to_reject_working_days,
-    timed.open_working_days,
+    case when timed.open_working_days < 0 then 0 else timed.open_working_days end as open_working_days,
     timed.approve_to_open_minutes,
     case
         when described.state in ('open', 'rejected', 'approved') then 'not_applicable'
@@ -130,7 +130,7 @@ select
         when described.state = 'approved' and timed.unopened_minutes > timed.open_target_minutes then false
         else timed.approve_to_open_minutes <= timed.open_target_minutes
     end as is_opened_within_target,
-    timed.unopened_minutes,
+    case when timed.unopened_minutes < 0 then 0 else timed.unopened_minutes end as unopened_minutes,
     described.as_of_on,
     timed.rule_version
 from described
