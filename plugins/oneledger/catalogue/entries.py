@@ -10,7 +10,7 @@ from oneledger.catalogue.columns import ColumnSpec, MissingState, Rule, Strict, 
 from oneledger.catalogue.delivery import Delivery, FilesSpec, FormatSpec, HttpSpec, UnpivotSpec, WorkbookSpec
 
 Connector = Literal["http", "sql", "delimited", "workbook"]
-OnNewColumn = Literal["warn", "refuse", "ignore"]
+OnNewColumn = Literal["warn", "keep", "ignore", "refuse"]
 OnMissingColumn = Literal["refuse", "warn"]
 
 

@@ -156,6 +156,14 @@ def _columns(path: YamlPath, entry: EntityEntry, shape: Shape | None, problems: 
         if spec.source_name is not None and spec.constant is not None:
             problems.add((*path, "columns", name), "says both `from` and `constant`; keep one of them.")
         base = columns.get(name)
+        if shape and base is None:
+            near = difflib.get_close_matches(name, columns, n=1)
+            problems.add(
+                (*path, "columns", name),
+                f"shape {shape.id} has no such column{f'; did you mean {near[0]!r}?' if near else '.'} Remove it, or add "
+                f"it to shapes.{shape.id}.columns.",
+            )
+            continue
         if base is None and spec.type is None:
             problems.add((*path, "columns", name), "needs a type; add `type: text`, or integer, decimal, date ….")
             continue

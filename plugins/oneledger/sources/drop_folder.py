@@ -122,7 +122,7 @@ def partition_of(entity: Entity, file: DropFile, as_of: dt.date) -> tuple[str, d
             ) from error
     if entity.partition_by:
         values = [file.fields.get(name, "") for name in entity.partition_by]
-        return "-".join(_PARTITION_CHARACTER.sub("_", value) or "_" for value in values), business_on
+        return "-".join(_PARTITION_CHARACTER.sub("_", value) for value in values if value) or "all", business_on
     return f"{business_on:%Y%m%d}", business_on
 
 
