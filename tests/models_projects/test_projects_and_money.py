@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from .small_warehouse import SmallWarehouse
+from .small_warehouse import OURS, SmallWarehouse
 
 
 def test_a_project_left_out_by_the_library_stays_and_is_marked(city: SmallWarehouse) -> None:
@@ -119,3 +119,23 @@ def test_revised_articles_are_counted_apart_from_removed_ones(city: SmallWarehou
         "select count(*) filter (where is_in_revised_rules), count(*) filter (where is_in_former_rules) "
         "from marts.rule_revision"
     ) == [(2, 1)]
+
+
+def test_codes_outside_their_domain_cannot_be_stored(city: SmallWarehouse) -> None:
+    ((checks,),) = city.rows(
+        "select count(*) from duckdb_constraints() "
+        "where schema_name = 'marts' and table_name = 'sharing_request' and constraint_type = 'CHECK'"
+    )
+    assert checks >= 4
+
+
+def test_building_again_from_the_same_rows_gives_the_same_marts(city: SmallWarehouse) -> None:
+    tables = [name for (name,) in city.rows("select table_name from duckdb_tables() where schema_name = 'marts'")]
+    assert len(tables) >= 20
+
+    def contents() -> dict[str, list[tuple[object, ...]]]:
+        return {name: city.rows(f"select * from marts.{name} order by all") for name in tables}
+
+    before = contents()
+    city.dbt("run", "--select", *(f"path:models/marts/{room}" for room in OURS))
+    assert contents() == before

@@ -48,7 +48,8 @@ described as (
         resource.sharing_kind,
         resource.data_resource_id is not null as is_resource_known,
         case
-            when resource.sharing_kind = 'conditional'
+            when
+                resource.sharing_kind = 'conditional'
                 and coalesce(resource.published_on > request.applied_on, true) then 'conditional_unpublished'
             else resource.sharing_kind
         end as target_kind,

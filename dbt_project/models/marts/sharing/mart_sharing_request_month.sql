@@ -114,7 +114,8 @@ select
     {{ state_of('year_before.new_requests_count') }} as year_before_state,
     case
         when counted.is_month_complete
-            then (counted.new_requests_count - year_before.new_requests_count)
+            then
+                (counted.new_requests_count - year_before.new_requests_count)
                 / nullif(cast(year_before.new_requests_count as double), 0)
     end as growth_rate,
     case
