@@ -49,7 +49,8 @@ def verdict_of(records: Iterable[Mapping[str, Any]]) -> Verdict:
     has_new = any(record["step"] == "load_raw" and record["verdict"] in {"good", "warning"} for record in newest)
     done = {record["step"] for record in newest}
     wanted = [step for step in REQUIRED_STEPS if step != "admit" or has_new]
-    problems += [f"{step}: no outcome record, so nothing shows that it ran" for step in wanted if step not in done]
+    if silent := [step for step in wanted if step not in done]:
+        problems.append(f"{', '.join(silent)}: no outcome record, so nothing shows that it ran")
     if problems:
         return Verdict("failed", tuple(problems))
     warned = any(record["verdict"] == "warning" for record in newest)

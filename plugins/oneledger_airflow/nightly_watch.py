@@ -85,7 +85,11 @@ def start(airflow: Supervisor, nightly: Nightly, progress: Progress) -> None:
 
 
 def follow(airflow: Supervisor, nightly: Nightly, progress: Progress, *, limit_minutes: float) -> Ending:
-    """Show each task as it ends, until the publication has ended or something broke (no waiting for retries)."""
+    """Show each task as it ends, until the publication has ended or something broke.
+
+    What broke is not waited for to be tried again, but what else is under way may end, so that one run shows
+    everything that is wrong.
+    """
     shown: set[tuple[str, str]] = set()
     deadline = time.monotonic() + limit_minutes * 60
     with progress.step("nightly") as note:
@@ -100,7 +104,7 @@ def follow(airflow: Supervisor, nightly: Nightly, progress: Progress, *, limit_m
                     progress.say(_task_line(task))
                 if task["state"] in BROKEN - {"upstream_failed"}:
                     broken.append(f"{key[0]}.{key[1]}: log {_log_path(airflow, task)}")
-            if broken:
+            if broken and not any(_is_under_way(task) for task in tasks):
                 return Ending(False, broken)
             if any(task["dag_id"] == "publish" and task["state"] == "success" for task in tasks):
                 return Ending(True)
@@ -122,6 +126,13 @@ def _tasks(airflow: Supervisor, nightly: Nightly) -> list[dict[str, Any]]:
             if run["run_type"] == "asset_triggered":
                 found += airflow.api.tasks(dag_id, run["dag_run_id"])
     return found
+
+
+def _is_under_way(task: dict[str, Any]) -> bool:
+    """Downstream tasks without a state wait for one that broke; an ingestion without one is about to start."""
+    if task["dag_id"] in DOWNSTREAM:
+        return task["state"] in {"running", "queued"}
+    return task["state"] in {None, "scheduled", "queued", "running"}
 
 
 def _task_line(task: dict[str, Any]) -> str:
