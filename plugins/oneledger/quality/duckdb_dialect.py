@@ -67,9 +67,7 @@ class ReadOnlyDialect(duckdb_engine.Dialect):
     def do_rollback(self, dbapi_connection: Any) -> None:
         """Nothing: a rollback would empty a result that is still to be read."""
 
-    def get_columns(
-        self, connection: Any, table_name: str, schema: str | None = None, **kw: Any
-    ) -> list[dict[str, Any]]:
+    def get_columns(self, connection: Any, table_name: str, schema: str | None = None, **kw: Any) -> Any:
         """Name, type and nullability of each column of a table or view."""
         found = connection.execute(
             text(
@@ -84,9 +82,7 @@ class ReadOnlyDialect(duckdb_engine.Dialect):
             for name, data_type, nullable in found
         ]
 
-    def get_pk_constraint(
-        self, connection: Any, table_name: str, schema: str | None = None, **kw: Any
-    ) -> dict[str, Any]:
+    def get_pk_constraint(self, connection: Any, table_name: str, schema: str | None = None, **kw: Any) -> Any:
         """None: keys here are promises that a check proves, not constraints of the file."""
         return {"constrained_columns": [], "name": None}
 

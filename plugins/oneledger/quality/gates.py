@@ -1,0 +1,234 @@
+"""The two gates: ``sources`` on what was admitted, ``marts`` before publishing.
+
+A gate never raises for bad data: it reports what is wrong, in which data, since when, who should act and
+how, and whether publishing may go on. It looks at what the published version does not hold yet, so its
+cost follows the new data.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+import duckdb
+
+from oneledger.catalogue import Catalogue
+from oneledger.outcomes import Outcome, record_outcome, utc_now
+from oneledger.publishing.content import quote
+from oneledger.publishing.versions import current_version
+from oneledger.quality.checks import Check, CheckResult, GateReport, load_checks
+from oneledger.quality.evidence import (
+    ChangedRows,
+    changed_rows,
+    column_expectations,
+    natural_keys_evidence,
+    prepare,
+    references_evidence,
+    text,
+)
+from oneledger.quality.gate_state import Gate
+from oneledger.quality.results import record_results
+from oneledger.quality.session import CheckSession, ExpectationError, Judgement, open_session
+from oneledger.quality.tolerated import apply_tolerations, load_tolerations
+from oneledger.settings import Settings
+
+_SHOWN_ROWS = 5
+_COLUMNS_CHECK = "columns"
+
+
+def run_gate(
+    gate: Gate, settings: Settings, catalogue: Catalogue, *, run_id: str, sources: Collection[str] | None = None
+) -> GateReport:
+    """Run every check of a gate, keep the results in ``checks.result`` and the answer in ``checks.gate``.
+
+    Args:
+        gate: ``sources`` (after admission) or ``marts`` (after the models).
+        settings: where the warehouse, the published versions and ``expectations/`` lie.
+        catalogue: what was to be delivered.
+        run_id: the run that asks.
+        sources: only these are expected to have delivered; None means all that are connected.
+
+    Raises:
+        ConfigurationError: an expectation file is wrong.
+        ExpectationError: a check cannot be evaluated; that is a fault of the check.
+    """
+    outcome = Outcome(run_id=run_id, step="gate_sources" if gate == "sources" else "gate_marts", verdict="failed")
+    try:
+        folder = settings.project_root / "expectations"
+        checks = load_checks(folder, gate)
+        tolerations = load_tolerations(folder / "tolerated.yml")
+        published = current_version(settings)
+        with open_session(settings) as session:
+            # Importing Great Expectations takes longer than most gates and is no work on the data.
+            outcome.started_at = utc_now()
+            as_of = prepare(session, settings, catalogue, published, sources)
+            changed = changed_rows(session, catalogue)
+            results = _Judge(gate, session, catalogue, changed).results(checks)
+        results = apply_tolerations(results, tolerations, as_of or settings.business_date())
+        report = record_results(settings, GateReport(gate, run_id, as_of, tuple(results)))
+    except Exception as error:
+        outcome.message = f"{type(error).__name__}: {error}"
+        outcome.remedy = "The gate could not be run. Correct what the message names and run again."
+        record_outcome(outcome, settings.outcomes_dir)
+        raise
+    record_outcome(_told(outcome, report), settings.outcomes_dir)
+    return report
+
+
+def _told(outcome: Outcome, report: GateReport) -> Outcome:
+    failed = report.failed
+    outcome.verdict = "failed" if not report.is_open else "warning" if failed else "good"
+    outcome.business_on = report.as_of
+    outcome.accepted_count = sum(result.is_passed for result in report.results)
+    outcome.quarantined_count = len(failed)
+    outcome.received_count = len(report.results)
+    blocking = [result for result in failed if result.blocks] or list(failed)
+    outcome.message = "; ".join(f"{one.title_en} ({one.entity}): {one.observed}" for one in blocking[:_SHOWN_ROWS])
+    outcome.remedy = "; ".join(dict.fromkeys(f"{one.owner}: {one.remedy_en}" for one in blocking[:_SHOWN_ROWS]))
+    outcome.detail = {
+        "is_open": report.is_open,
+        "blocking": sum(result.blocks for result in failed),
+        "warnings": sum(not result.blocks for result in failed),
+    }
+    return outcome
+
+
+class _Judge:
+    """Runs the checks of one gate on one session."""
+
+    def __init__(self, gate: Gate, session: CheckSession, catalogue: Catalogue, changed: Sequence[ChangedRows]) -> None:
+        self._gate: Gate = gate
+        self._session = session
+        self._catalogue = catalogue
+        self._changed = changed
+        self._tables = {
+            row[0]
+            for row in session.execute(
+                "select table_schema || '.' || table_name from information_schema.tables"
+                " where table_catalog = current_database()"
+            )
+        }
+
+    def results(self, checks: Sequence[Check]) -> list[CheckResult]:
+        """All checks that apply, in the order of the file."""
+        made: list[CheckResult] = []
+        for check in checks:
+            if not set(check.needs) <= self._tables:
+                continue
+            if check.is_generated and check.evidence == _COLUMNS_CHECK:
+                made += [result for one in self._changed for result in self._columns(check, one)]
+            else:
+                made += self._evidence(check)
+        return made
+
+    def _evidence(self, check: Check) -> list[CheckResult]:
+        query = self._query_of(check)
+        if not query:
+            return []
+        table = f"evidence_{check.check_id}"
+        try:
+            self._session.execute(f"create or replace temp table {quote(table)} as {query}")
+        except duckdb.Error as error:
+            raise ExpectationError(f"the evidence of check {check.check_id} cannot be made: {error}") from error
+        columns = [row[0] for row in self._session.execute(f"describe {quote(table)}")]
+        made = []
+        for (entity,) in self._session.execute(f"select distinct entity from {quote(table)} order by 1"):
+            rows = f"select * from {quote(table)} where entity = {text(entity)}"
+            judged = self._session.judge(rows, [check.expectation], index_columns=columns)[0]
+            shown = [_filled(check.wording.observed, row) for row in judged.unexpected_rows[:_SHOWN_ROWS]]
+            more = judged.unexpected_count - len(shown)
+            if not shown and not judged.is_met:
+                shown = [_filled(check.wording.observed, self._first(rows, columns))]
+            observed = "; ".join(shown) + (f"; and {more} more" if shown and more > 0 else "")
+            if judged.is_met:
+                count = self._session.execute(f"select count(*) from ({rows})")[0][0]
+                observed = f"{count} judged, all as expected"
+            if check.count_column:
+                total = sum(row[check.count_column] for row in judged.unexpected_rows)
+                judged = replace(judged, unexpected_count=total)
+            made.append(self._result(check, entity, judged, observed, check.wording.expected))
+        return made
+
+    def _query_of(self, check: Check) -> str:
+        if not check.is_generated:
+            return self._dated(check.evidence)
+        if check.evidence == "natural_keys":
+            return natural_keys_evidence(self._changed)
+        known = [
+            reference
+            for reference in check.parameters["references"]
+            if reference["must_be_in"].rpartition(".")[0] in self._tables
+        ]
+        return references_evidence(self._changed, known)
+
+    def _dated(self, query: str) -> str:
+        """Dates as literals: only then does DuckDB skip the parts of a table that lie outside them."""
+        if ":first_new_on" not in query and ":last_new_on" not in query:
+            return query
+        first, last = self._session.execute("select min(business_on), max(business_on) from new_batch")[0]
+        if first is None:
+            return ""
+        return query.replace(":first_new_on", f"date '{first}'").replace(":last_new_on", f"date '{last}'")
+
+    def _columns(self, check: Check, one: ChangedRows) -> list[CheckResult]:
+        rules = column_expectations(one.entity)
+        if not rules:
+            return []
+        judgements = self._session.judge(one.query, [expectation for _, expectation in rules])
+        broken = [(rule, expectation, judged) for (rule, expectation), judged in zip(rules, judgements, strict=True)
+                  if not judged.is_met]  # fmt: skip
+        parts = [
+            f"{judged.unexpected_count} rows break '{rule}', values {_values(judged)}, "
+            f"{self._where(one, str(expectation['column']), judged)}"
+            for rule, expectation, judged in broken[:_SHOWN_ROWS]
+        ]
+        total = Judgement(not broken, sum(judged.unexpected_count for _, _, judged in broken), (), ())
+        observed = "; ".join(parts) or f"{len(rules)} rules on {one.batches_count} batches, all kept"
+        return [self._result(check, one.entity.full_id, total, observed, check.wording.expected)]
+
+    def _where(self, one: ChangedRows, column: str, judged: Judgement) -> str:
+        """Name a file and row in which the first unexpected value stands."""
+        value = next(iter(judged.sample), None)
+        found = self._session.execute(
+            f"select _file_id, _row_number from ({one.query}) where {quote(column)} is not distinct from ? limit 1",
+            [value],
+        )
+        return f"for instance {found[0][0]} row {found[0][1]}" if found else ""
+
+    def _first(self, rows: str, columns: Sequence[str]) -> dict[str, object]:
+        found = self._session.execute(f"{rows} limit 1")
+        return dict(zip(columns, found[0], strict=True)) if found else {}
+
+    def _result(self, check: Check, entity: str, judged: Judgement, observed: str, expected: str) -> CheckResult:
+        source = self._catalogue.sources.get(entity.partition(".")[0])
+        owner = (source.owner if source else "") or "市大数据局数据仓库运维"
+        return CheckResult(
+            gate=self._gate,
+            check_id=check.check_id,
+            entity=entity,
+            severity=check.severity,
+            is_passed=judged.is_met,
+            observed=observed,
+            expected=expected,
+            owner=owner if check.owner == "source" else check.owner,
+            title_zh=check.wording.title_zh,
+            title_en=check.wording.title_en,
+            remedy_zh=check.wording.remedy_zh,
+            remedy_en=check.wording.remedy_en,
+            unexpected_count=judged.unexpected_count,
+        )
+
+
+def _filled(template: str, row: dict[str, object]) -> str:
+    return template.format_map({key: _shown(value) for key, value in row.items()})
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def _values(judged: Judgement) -> str:
+    return ", ".join(repr(value) for value in dict.fromkeys(judged.sample[:_SHOWN_ROWS]))

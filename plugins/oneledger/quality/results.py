@@ -1,0 +1,126 @@
+"""Results of checks over time: since when a check fails, the latest result of each, and the history of one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import duckdb
+
+from oneledger.quality.checks import CheckResult, GateReport
+from oneledger.quality.gate_state import record_gate
+from oneledger.settings import Settings
+from oneledger.warehouse.connection import open_warehouse
+from oneledger.warehouse.control import create_control_tables, utc_timestamp
+from oneledger.warehouse.lock import writer_lock
+
+KEPT_RUNS = 400
+_COLUMNS = (
+    "run_id", "gate", "check_id", "entity", "severity", "is_passed", "observed", "expected", "since", "owner",
+    "remedy_zh", "remedy_en", "title_zh", "title_en", "checked_at",
+)  # fmt: skip
+
+
+def record_results(settings: Settings, report: GateReport) -> GateReport:
+    """Write a gate's results and its answer; returns the report with ``since`` filled in.
+
+    Raises:
+        WriterBusyError: another process writes the warehouse.
+    """
+    step = "gate_sources" if report.gate == "sources" else "gate_marts"
+    with writer_lock(settings, run_id=report.run_id, step=step), open_warehouse(settings) as connection:
+        create_control_tables(connection)
+        now = utc_timestamp()
+        failing_since = {
+            (check_id, entity): since
+            for check_id, entity, since in connection.execute(
+                "select check_id, entity, arg_max(since, checked_at) from checks.result where gate = ?"
+                " group by check_id, entity having not arg_max(is_passed, checked_at)",
+                [report.gate],
+            ).fetchall()
+        }
+        results = tuple(
+            result
+            if result.is_passed
+            else replace(result, since=failing_since.get((result.check_id, result.entity)) or now)
+            for result in report.results
+        )
+        connection.execute("begin transaction")
+        try:
+            for result in results:
+                connection.execute(
+                    f"insert into checks.result ({', '.join(_COLUMNS)}) values ({', '.join('?' * len(_COLUMNS))})",
+                    [*_values(result, report.run_id), now],
+                )
+            _forget_old(connection, report.gate)
+            report = replace(report, results=results)
+            record_gate(connection, report.gate, run_id=report.run_id, is_open=report.is_open, as_of=report.as_of)
+            connection.execute("commit")
+        except BaseException:
+            connection.execute("rollback")
+            raise
+    return report
+
+
+def latest_results(connection: duckdb.DuckDBPyConnection, *, only_failed: bool = False) -> list[dict[str, Any]]:
+    """The newest result of each check and entity, what blocks first.
+
+    A check that does not apply any more (its batch was replaced, its table is gone) keeps its last result
+    until the gate has passed without it.
+    """
+    where = "where not is_passed" if only_failed else ""
+    return _rows(
+        connection,
+        "with ranked as (select *, row_number() over (partition by gate, check_id, entity order by checked_at desc)"
+        " as recency from checks.result)"
+        f" select {', '.join(_COLUMNS)} from (select * from ranked where recency = 1) {where}"
+        " order by is_passed, severity, gate desc, check_id, entity",
+    )
+
+
+def results_of_run(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, Any]]:
+    """Every result of one run."""
+    return _rows(
+        connection,
+        f"select {', '.join(_COLUMNS)} from checks.result where run_id = ?"
+        " order by is_passed, severity, gate desc, check_id, entity",
+        [run_id],
+    )
+
+
+def history_of(connection: duckdb.DuckDBPyConnection, check_id: str, entity: str | None) -> list[dict[str, Any]]:
+    """All kept results of one check, newest first."""
+    return _rows(
+        connection,
+        f"select {', '.join(_COLUMNS)} from checks.result where check_id = ? and (? is null or entity = ?)"
+        " order by checked_at desc, entity",
+        [check_id, entity, entity],
+    )
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in connection.execute(sql, parameters or []).fetchall()]
+
+
+def _values(result: CheckResult, run_id: str) -> list[Any]:
+    # A tolerated failure does not block: it is kept as a warning, with the toleration in `expected`.
+    severity = "warn" if result.tolerated else result.severity
+    return [
+        run_id, result.gate, result.check_id, result.entity, severity, result.is_passed, result.observed,
+        result.expected, result.since, result.owner, result.remedy_zh, result.remedy_en, result.title_zh,
+        result.title_en,
+    ]  # fmt: skip
+
+
+def _forget_old(connection: duckdb.DuckDBPyConnection, gate: str) -> None:
+    """Keep the newest runs, and of each check its newest result whatever its age."""
+    connection.execute(
+        "with kept_run as (select run_id from checks.result where gate = $gate group by run_id"
+        " order by max(checked_at) desc limit $kept),"
+        " newest as (select check_id, coalesce(entity, '') as entity, max(checked_at) as checked_at from checks.result"
+        " where gate = $gate group by all)"
+        " delete from checks.result as old where gate = $gate and run_id not in (select run_id from kept_run)"
+        " and not exists (select 1 from newest where newest.check_id = old.check_id"
+        " and newest.entity = coalesce(old.entity, '') and newest.checked_at = old.checked_at)",
+        {"gate": gate, "kept": KEPT_RUNS},
+    )
