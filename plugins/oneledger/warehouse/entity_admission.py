@@ -11,12 +11,13 @@ import duckdb
 
 from oneledger.catalogue import Entity
 from oneledger.quality.row_rules import CHECK_COLUMNS, Check, checks_relation, received_value
+from oneledger.raw import raw_path
 from oneledger.settings import Settings
 from oneledger.warehouse.contract import admitted_table, contract_hash, date_column, filled_columns
 from oneledger.warehouse.control import utc_timestamp
 from oneledger.warehouse.merging import merge_chunk, settle_reports
 from oneledger.warehouse.received_text import sql_text
-from oneledger.warehouse.registration import AdmissionPlan, UnusableBatchError, raw_path
+from oneledger.warehouse.registration import AdmissionPlan, UnusableBatchError
 from oneledger.warehouse.repeated_rows import find_repeated_rows, report_conflicts
 from oneledger.warehouse.row_staging import (
     StagingStatement,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 
@@ -53,11 +52,6 @@ class AdmissionPlan:
     @property
     def is_empty(self) -> bool:
         return not self.removed and not self.added
-
-
-def raw_path(settings: Settings, source: str, entity: str, batch_id: str) -> Path:
-    """Where the raw rows of a batch lie."""
-    return settings.raw_dir / source / entity / f"{batch_id}.parquet"
 
 
 def raw_batch_ids(settings: Settings, entity: Entity) -> set[str]:
