@@ -26,6 +26,7 @@ class HttpSpec(Strict):
     total: str | None = None
     timeout_seconds: float = Field(default=30, gt=0)
     attempts: int = Field(default=5, ge=1)
+    first_wait_seconds: float = Field(default=0.5, gt=0)
     longest_wait_seconds: float = Field(default=60, gt=0)
     max_page_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
     parameters: dict[str, str] = Field(default_factory=dict)

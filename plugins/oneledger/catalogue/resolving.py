@@ -158,10 +158,10 @@ def _columns(path: YamlPath, entry: EntityEntry, shape: Shape | None, problems: 
         base = columns.get(name)
         if shape and base is None:
             near = difflib.get_close_matches(name, columns, n=1)
+            meant = f"; did you mean {near[0]!r}?" if near else "."
             problems.add(
                 (*path, "columns", name),
-                f"shape {shape.id} has no such column{f'; did you mean {near[0]!r}?' if near else '.'} Remove it, or add "
-                f"it to shapes.{shape.id}.columns.",
+                f"shape {shape.id} has no such column{meant} Remove it, or add it to shapes.{shape.id}.columns.",
             )
             continue
         if base is None and spec.type is None:

@@ -70,13 +70,11 @@ class Connection:
         return f"{scheme}://{host}{port}/{path.strip('/')}".rstrip("/")
 
     def database_url(self) -> str:
-        """A SQLAlchemy URL, for PostgreSQL (psycopg) or SQLite (read only).
+        """A SQLAlchemy URL of a PostgreSQL database (psycopg).
 
         Raises:
-            ConfigurationError: another kind of database, or an SQLite file that does not exist.
+            ConfigurationError: another kind of database.
         """
-        if self.kind == "sqlite":
-            return f"sqlite+pysqlite:///file:{quote(str(self._sqlite_file()))}?mode=ro&uri=true"
         if self.kind in _POSTGRES:
             login = quote(self.login, safe="") + (f":{quote(self.password, safe='')}" if self.password else "")
             query = "&".join(f"{quote(key)}={quote(str(value), safe='')}" for key, value in self.extra.items())
@@ -90,7 +88,14 @@ class Connection:
             f"the sql connector reads sqlite:////path/to/file.db and postgresql://user:password@host/database."
         )
 
-    def _sqlite_file(self) -> Path:
+    def sqlite_file(self) -> Path | None:
+        """The file of an SQLite connection; None for other kinds.
+
+        Raises:
+            ConfigurationError: the file does not exist (SQLite itself would make an empty one).
+        """
+        if self.kind != "sqlite":
+            return None
         text = self.host or self.path
         candidates = [Path(text)] if text.startswith("/") else [Path("/" + text), Path(text)]
         for candidate in candidates:

@@ -80,7 +80,9 @@ class HttpApi:
             CursorExpiredError: 400, 404 or 410 on a page that is not the first (the caller knows which).
         """
         longest = self.spec.longest_wait_seconds
-        backoff = tenacity.wait_exponential_jitter(initial=0.5, max=longest, jitter=0.5)
+        backoff = tenacity.wait_exponential_jitter(
+            multiplier=self.spec.first_wait_seconds, max=longest, jitter=self.spec.first_wait_seconds
+        )
 
         def wait(state: tenacity.RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None

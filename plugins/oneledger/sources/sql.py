@@ -11,6 +11,7 @@ import datetime as dt
 import gzip
 import hashlib
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -37,11 +38,16 @@ def open_snapshot(connection: Connection) -> Iterator[sa.Connection]:
     Raises:
         RefusalError: the database cannot be reached.
     """
-    url = sa.make_url(connection.database_url())
-    is_postgres = url.get_backend_name() == "postgresql"
-    arguments = {"connect_timeout": _CONNECT_TIMEOUT_SECONDS} if is_postgres else {"timeout": _CONNECT_TIMEOUT_SECONDS}
-    options = {"isolation_level": "REPEATABLE READ"} if is_postgres else {}
-    engine = sa.create_engine(url, connect_args=arguments, poolclass=sa.NullPool, **options)
+    sqlite_file = connection.sqlite_file()
+    if sqlite_file:
+        engine = sa.create_engine(
+            "sqlite+pysqlite://", creator=lambda: _open_read_only(sqlite_file), poolclass=sa.NullPool
+        )
+    else:
+        engine = sa.create_engine(
+            connection.database_url(), isolation_level="REPEATABLE READ", poolclass=sa.NullPool,
+            connect_args={"connect_timeout": _CONNECT_TIMEOUT_SECONDS},
+        )  # fmt: skip
     try:
         try:
             database = engine.connect()
@@ -52,11 +58,15 @@ def open_snapshot(connection: Connection) -> Iterator[sa.Connection]:
                 {"connection": connection.id},
             ) from error
         with database:
-            if is_postgres:
-                database.execute(sa.text("set transaction read only"))
+            # SQLite's own driver starts a transaction only for writing; a snapshot needs one for reading too.
+            database.execute(sa.text("begin" if sqlite_file else "set transaction read only"))
             yield database
     finally:
         engine.dispose()
+
+
+def _open_read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=_CONNECT_TIMEOUT_SECONDS)
 
 
 def receive_rows(
