@@ -12,6 +12,11 @@ from oneledger_airflow.progress import Progress
 
 REQUIRED_STEPS = ("extract", "admit", "gate_sources", "build_models", "gate_marts", "publish")
 COUNTS = ("received", "accepted", "quarantined", "superseded")
+NEXT_WHEN_FAILED = (
+    ("oneledger status", "what broke, in which data, who should act and how"),
+    ("oneledger checks --failed", "the checks behind a shut gate"),
+    ("make run", "again, when the cause is mended: it goes on where it stopped"),
+)
 NEXT = (
     ("oneledger status", "what is published, what broke, who should act"),
     ("oneledger quarantine list", "rows kept out, by source and reason"),
@@ -41,11 +46,7 @@ def verdict_of(records: Iterable[Mapping[str, Any]]) -> Verdict:
     newest = {
         (record["step"], record["source"], record["entity"], record["batch_id"]): record for record in records
     }.values()
-    problems = [
-        f"{record['step']} {_subject(record)}: {record['message']} {record['remedy']}".strip()
-        for record in newest
-        if record["verdict"] == "failed"
-    ]
+    problems = _problems([record for record in newest if record["verdict"] == "failed"])
     has_new = any(record["step"] == "load_raw" and record["verdict"] in {"good", "warning"} for record in newest)
     done = {record["step"] for record in newest}
     wanted = [step for step in REQUIRED_STEPS if step != "admit" or has_new]
@@ -73,7 +74,7 @@ def print_report(settings: Settings, run_id: str, progress: Progress) -> bool:
     progress.say(f"{'✓' if is_good else '✗'} run {run_id}: {name}")
     progress.say()
     progress.say('Type next 接下来: export PATH="$PWD/.venv/bin:$PATH"')
-    for command, purpose in NEXT:
+    for command, purpose in NEXT if is_good else NEXT_WHEN_FAILED:
         progress.say(f"  {command:<54} {purpose}")
     return is_good
 
@@ -144,6 +145,15 @@ def _print_published(settings: Settings, progress: Progress) -> bool:
         if item.get("problem"):
             progress.say(f"✗ {item['problem']}\n  {item['remedy']}")
     return bool(answer["ok"])
+
+
+def _problems(failed: list[Mapping[str, Any]]) -> list[str]:
+    """One line a cause: what befell every entity of a source is said once."""
+    subjects: dict[tuple[str, str], list[str]] = {}
+    for record in failed:
+        cause = (record["step"], f"{record['message']} {record['remedy']}".strip())
+        subjects.setdefault(cause, []).append(_subject(record))
+    return [f"{step} {', '.join(named)}".strip() + f": {what}" for (step, what), named in subjects.items()]
 
 
 def _subject(record: Mapping[str, Any]) -> str:

@@ -92,7 +92,7 @@ def follow(airflow: Supervisor, nightly: Nightly, progress: Progress, *, limit_m
     """
     shown: set[tuple[str, str]] = set()
     deadline = time.monotonic() + limit_minutes * 60
-    with progress.step("nightly") as note:
+    with progress.waiting("nightly") as note:
         while True:
             airflow.check_alive()
             tasks = _tasks(airflow, nightly)

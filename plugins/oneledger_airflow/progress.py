@@ -24,25 +24,35 @@ class Progress:
     @contextmanager
     def step(self, name: str) -> Iterator[Callable[[str], None]]:
         """Time a step; call what it yields with what is being waited for."""
-        started = last = time.monotonic()
-
-        def note(what: str) -> None:
-            nonlocal last
-            seconds = time.monotonic() - started
-            if self.is_terminal:
-                self._clear()
-                print(f"  … {name}: {what} ({seconds:.0f} s)"[:118], end="", flush=True)
-                self._is_open = True
-            elif time.monotonic() - last >= QUIET_SECONDS:
-                last = time.monotonic()
-                print(f"  … {name}: {what} ({seconds:.0f} s)", flush=True)
-
+        started = time.monotonic()
         try:
-            yield note
+            with self.waiting(name) as note:
+                yield note
         except BaseException:
             self.say(f"  ✗ {name} ({time.monotonic() - started:.1f} s)")
             raise
         self.say(f"  ✓ {name} ({time.monotonic() - started:.1f} s)")
+
+    @contextmanager
+    def waiting(self, name: str) -> Iterator[Callable[[str], None]]:
+        """Yields what shows, with the seconds so far, what is being waited for; says nothing at the end."""
+        started = last = time.monotonic()
+
+        def note(what: str) -> None:
+            nonlocal last
+            line = f"  … {name}: {what} ({time.monotonic() - started:.0f} s)"
+            if self.is_terminal:
+                self._clear()
+                print(line[:118], end="", flush=True)
+                self._is_open = True
+            elif time.monotonic() - last >= QUIET_SECONDS:
+                last = time.monotonic()
+                print(line, flush=True)
+
+        try:
+            yield note
+        finally:
+            self._clear()
 
     def _clear(self) -> None:
         if self._is_open:
