@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 LAST_DAY = "2022-10-31"
@@ -72,6 +73,15 @@ class Installation:
                 yield dict(re.findall(r"^(?:export )?(\w+)='?([^'\n]*)'?$", text, re.MULTILINE))
             finally:
                 server.terminate()
+
+    @contextmanager
+    def marts(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The published marts. Attached under another name: opened directly, the file `marts` and its schema `marts`
+        would be one ambiguous word to DuckDB."""
+        with duckdb.connect() as con:
+            con.execute(f"attach '{self.home / 'published/current/marts.duckdb'}' as published (read_only)")
+            con.execute("use published")
+            yield con
 
     def content_hash(self) -> str:
         manifest = self.home / "published" / "current" / "manifest.json"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 
-import duckdb
-
 from tests.end_to_end.conftest import Installation
 
 MARTS_OF_THE_INTERFACE = {
@@ -50,7 +48,7 @@ def test_a_second_run_with_nothing_new_leaves_the_same_content(changed_city: Ins
 
 
 def test_received_rows_are_accepted_quarantined_or_superseded(reference_city: Installation) -> None:
-    with duckdb.connect(str(reference_city.home / "published/current/marts.duckdb"), read_only=True) as marts:
+    with reference_city.marts() as marts:
         admitted = marts.execute(
             "select received_count, accepted_count, quarantined_count, superseded_count"
             " from marts.run_outcome where step = 'admit' and received_count is not null"
@@ -62,7 +60,7 @@ def test_received_rows_are_accepted_quarantined_or_superseded(reference_city: In
 
 
 def test_published_marts_hold_the_tables_that_others_rely_on(reference_city: Installation) -> None:
-    with duckdb.connect(str(reference_city.home / "published/current/marts.duckdb"), read_only=True) as marts:
+    with reference_city.marts() as marts:
         for table, wanted in MARTS_OF_THE_INTERFACE.items():
             found = {row[0] for row in marts.execute(
                 "select column_name from duckdb_columns() where table_name = ? and schema_name in"

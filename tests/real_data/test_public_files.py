@@ -38,7 +38,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 @pytest.fixture(scope="module")
 def marts(loaded: Installation):
-    with duckdb.connect(str(loaded.home / "published/current/marts.duckdb"), read_only=True) as con:
+    with loaded.marts() as con:
         yield con
 
 
