@@ -99,6 +99,9 @@ def _copy_decoded(stream: IO[bytes], writing: IO[bytes], spec: FormatSpec) -> tu
             # The decoder's own position counts from the bytes that it had kept back.
             kept_back = len(error.object) - len(chunk)
             raise _UndecodableError(consumed - kept_back + error.start, error.object[error.start]) from error
+        except UnicodeError as error:
+            # UTF-16 without its byte order mark: no position, the first byte is wrong.
+            raise _UndecodableError(consumed, chunk[0]) from error
         consumed += len(chunk)
         if header is None:
             head += text
@@ -168,7 +171,7 @@ def _fitting(path: Path, spec: FormatSpec) -> str:
                     decoder.decode(chunk)
                 decoder.decode(b"", final=True)
             fitting.append(encoding)
-        except (UnicodeDecodeError, EOFError, OSError, zlib.error):
+        except (UnicodeError, EOFError, OSError, zlib.error):
             continue
     return f"it can be read as {' or '.join(fitting)}" if fitting else "no usual encoding fits"
 
