@@ -26,7 +26,7 @@ _CITY_OFFSET_MINUTES = 480
 
 def date_value(column: Column, text: str) -> str:
     """SQL of a date: the column's own formats, else the common ones, Chinese ones and spreadsheet serials."""
-    plain = half_width(text)
+    plain = _plain(text)
     if column.formats:
         return _by_formats(column.formats, column.period_day, plain)
     if column.period_day:
@@ -43,7 +43,7 @@ def date_value(column: Column, text: str) -> str:
 
 def timestamp_value(formats: tuple[str, ...], text: str) -> str:
     """SQL of a wall-clock time of the city."""
-    plain = half_width(text)
+    plain = _plain(text)
     if formats:
         return f"try_strptime({plain}, {_listed(formats)})"
     with_offset = f"^{_ISO_TIME}{_OFFSET}$"
@@ -65,6 +65,12 @@ def timestamp_value(formats: tuple[str, ...], text: str) -> str:
         f"case when {serial} between {_SERIAL_FIRST} and {_SERIAL_LAST} "
         f"then timestamp '1899-12-30 00:00:00' + to_seconds(round({serial} * 86400)) end) end"
     )
+
+
+def _plain(text: str) -> str:
+    """The text in ASCII forms, without the words that DuckDB would read as dates."""
+    plain = half_width(text)
+    return f"case when lower({plain}) in ('infinity', '-infinity', 'epoch') then null else {plain} end"
 
 
 def _listed(formats: tuple[str, ...]) -> str:
