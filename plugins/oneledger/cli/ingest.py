@@ -77,8 +77,7 @@ def _quiet(source: str, entity: str, message: str, rows: int | None) -> None:
 
 
 def _show_progress(source: str, entity: str, message: str, rows: int | None) -> None:
-    if message != "reading" and (rows is None or message.startswith("landed")):
-        errors.print(f"[dim]{source}.{entity}[/dim] {message}" + (f" ({rows:,} rows)" if rows else ""))
+    errors.print(f"[dim]{source}.{entity}[/dim] {message}" + (f" ({rows:,} rows)" if rows else ""))
 
 
 def _show_plan(planned: list[dict[str, Any]], as_json: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,6 +42,7 @@ class DeliveryTaker:
     _waiting_for_commit: list[Outcome] = field(default_factory=list)
     _started_at: dt.datetime = field(default_factory=utc_now)
     _rows: int = 0
+    _told_at: float = -1.0
 
     @contextmanager
     def attempt(self, entity: Entity, file: str | None = None) -> Iterator[None]:
@@ -134,13 +136,13 @@ class DeliveryTaker:
 
     def counting(self, entity: Entity) -> Callable[[int], None]:
         """A progress function for the connector."""
-        return lambda rows: self.progress(self.source.id, entity.id, "reading", rows)
+        return lambda rows: self._tell(entity, "reading", rows)
 
     def commit_when_full(self, entity: Entity, number: int, of: int) -> None:
         """Commit when enough batches are staged; says how far it is."""
         if self.writer.staged_count >= _BATCHES_AT_A_TIME:
             self.commit()
-            self.progress(self.source.id, entity.id, f"landed {number} of {of} deliveries", self._rows)
+        self._tell(entity, f"taken {number} of {of} deliveries", self._rows)
 
     def commit(self) -> None:
         """Make the staged batches complete and record their outcomes."""
@@ -190,7 +192,13 @@ class DeliveryTaker:
         self._rows += converted.row_count
         self._waiting_for_commit += [extract, load]
         self._started_at = utc_now()
-        self.progress(self.source.id, entity.id, f"{batch_id}: {converted.row_count} rows", self._rows)
+
+    def _tell(self, entity: Entity, message: str, rows: int) -> None:
+        """Progress for people: the first at once, then one a second at most."""
+        now = time.monotonic()
+        if now - self._told_at >= 1:
+            self._told_at = now
+            self.progress(self.source.id, entity.id, message, rows)
 
     def _is_repetition(self, entity: Entity, received: Received, partial: str) -> bool:
         landed = self.writer.index.with_watermark(entity.id, str(received.since))
