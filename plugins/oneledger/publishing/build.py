@@ -41,7 +41,7 @@ def write_version(
 
     The manifest has no version name yet: that comes from the content hash.
     """
-    models_hash = hash_of_files(settings.dbt_project_dir, ("models", "macros", "seeds", "dbt_project.yml"))
+    models_hash = published_models(settings)
     tables = _write_marts(connection, folder / MARTS_FILE, run_id=run_id)
     fact_files: list[daily.FactFile] = []
     columns: dict[str, str] = {}
@@ -92,6 +92,11 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def published_models(settings: Settings) -> str:
+    """A hash over everything in the dbt project that decides what the marts hold."""
+    return hash_of_files(settings.dbt_project_dir, ("models", "macros", "seeds", "dbt_project.yml"))
 
 
 def hash_of_files(root: Path, parts: tuple[str, ...]) -> str:

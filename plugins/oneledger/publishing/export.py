@@ -174,7 +174,7 @@ def _write_cell(sheet: Any, row: int, column: int, value: Any, formats: dict[str
         return
     if isinstance(value, bool):
         sheet.write_boolean(row, column, value)
-    elif isinstance(value, (int, float, decimal.Decimal)) and abs(value) < 10**15:
+    elif isinstance(value, (int, float, decimal.Decimal)) and abs(float(value)) < 10**15:
         sheet.write_number(row, column, float(value))
     elif isinstance(value, dt.datetime):
         sheet.write_datetime(row, column, value.replace(tzinfo=None), formats["instant"])

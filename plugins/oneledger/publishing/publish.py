@@ -16,6 +16,7 @@ import duckdb
 
 from oneledger.outcomes import Outcome, record_outcome
 from oneledger.publishing.build import finish_manifest, sync, write_version
+from oneledger.publishing.published_state import note_published
 from oneledger.publishing.versions import (
     CURRENT,
     NOT_YET_CURRENT,
@@ -104,7 +105,7 @@ def _publish(connection: duckdb.DuckDBPyConnection, settings: Settings, run_id: 
     manifest = write_version(connection, settings, partial, run_id=run_id, previous=previous)
     if previous and previous.content_hash == manifest["content_hash"]:
         shutil.rmtree(partial)
-        connection.execute("delete from control.pending_date")
+        note_published(connection, settings, previous.version)
         return PublishedVersion(previous.version, previous.path, previous.manifest, is_unchanged=True)
     manifest["version"] = _version_name(settings, manifest["created_at"], manifest["content_hash"])
     finish_manifest(partial, manifest)
@@ -113,7 +114,7 @@ def _publish(connection: duckdb.DuckDBPyConnection, settings: Settings, run_id: 
     sync(settings.published_dir)
     version = read_version(folder)
     _make_current(settings, version)
-    connection.execute("delete from control.pending_date")
+    note_published(connection, settings, version.version)
     return version
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,6 +12,7 @@ from oneledger.publishing.content import quote, quote_all
 from oneledger.publishing.versions import PublishedVersion
 from oneledger.quality.session import CheckSession
 from oneledger.settings import Settings
+from oneledger.sources.connections import is_configured
 
 _DAILY_AGE_HOURS = 100.0
 _SAMPLE_ROWS = 3
@@ -61,7 +61,7 @@ def prepare(
     )
     for entity in catalogue.all_entities:
         source = catalogue.source(entity.source_id)
-        is_connected = f"AIRFLOW_CONN_{source.connection.upper()}" in os.environ
+        is_connected = is_configured(source.connection)
         session.execute(
             "insert into expected_entity values (?, ?, ?, ?, ?, ?, ?)",
             [

@@ -1,0 +1,1 @@
+"""The installation itself: is everything there that the nightly needs."""

@@ -1,0 +1,261 @@
+"""The nightly without a scheduler: ingest → admit → gate → models → gate → publish, one after the other."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from oneledger.catalogue import load_catalogue
+from oneledger.outcomes import Outcome, new_run_id, read_outcomes, record_outcome
+from oneledger.pipeline.ingest import active_sources
+from oneledger.pipeline.steps import STEPS, StepName, Steps, steps_from
+from oneledger.pipeline.verdict import RunVerdict, verdict_of, what_is_missing
+from oneledger.publishing.publish import PublishRefusedError, recover
+from oneledger.publishing.published_state import is_all_published
+from oneledger.publishing.versions import PublishedVersion, current_version
+from oneledger.quality.checks import CheckResult, GateReport
+from oneledger.settings import ConfigurationError, Settings
+from oneledger.sources.connections import is_configured
+from oneledger.warehouse.lock import WriterBusyError, writer_lock
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One line of live progress: where the run is, what it says, seconds since the step began, what comes next."""
+
+    step: StepName
+    message: str
+    seconds: float
+    next_step: StepName | None
+    is_end_of_step: bool = False
+
+
+Show = Callable[[Progress], None]
+
+
+@dataclass
+class RunReport:
+    """What a run did.
+
+    Attributes:
+        verdict: computed from the run's outcome records.
+        steps: name, seconds and message of each step that ran.
+        missing: one sentence for each source or entity that could not be read or admitted.
+        failed_checks: checks that did not pass, what blocks first.
+        counts: rows received, accepted, quarantined and superseded by admission.
+        published: the version that readers see now.
+        problem: why the run ended before publishing, and what to do.
+    """
+
+    run_id: str
+    verdict: RunVerdict = "not_published"
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    failed_checks: list[CheckResult] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    published: PublishedVersion | None = None
+    problem: str = ""
+    remedy: str = ""
+
+    @property
+    def is_published(self) -> bool:
+        return self.verdict != "not_published"
+
+
+class _StopError(Exception):
+    """The run ends here; the published version stays."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.remedy = remedy
+
+
+def run(
+    settings: Settings,
+    sources: Sequence[str] | None = None,
+    as_of: dt.date | None = None,
+    from_step: str | None = None,
+    progress: Show = lambda _: None,
+) -> RunReport:
+    """Carry what is new from the sources to a published version.
+
+    One source that fails does not stop the others: the run goes on with what is there and says what is
+    missing. A closed gate, or models that cannot be built, end the run; readers keep the version from before.
+
+    Args:
+        settings: where everything lies.
+        sources: only these; default all that take part (optional ones only when connected).
+        as_of: business date of deliveries that carry none.
+        from_step: leave out the steps before this one (``admit`` on landed data, for instance).
+        progress: called with live progress.
+
+    Raises:
+        ConfigurationError: the catalogue or the arguments are wrong, or no source is connected.
+    """
+    if as_of is not None:
+        settings = dataclasses.replace(settings, as_of=as_of)
+    catalogue = load_catalogue(settings)
+    chosen = [catalogue.source(name).id for name in sources] if sources else [s.id for s in active_sources(catalogue)]
+    todo = steps_from(from_step)
+    if "ingest" in todo and not any(is_configured(catalogue.source(name).connection) for name in chosen):
+        raise ConfigurationError(
+            f"None of the sources {', '.join(chosen)} is connected. Set their AIRFLOW_CONN_… variables; for the "
+            "synthetic city: `oneledger city build`, `oneledger city serve &`, then "
+            "`set -a; . var/city/connections.env; set +a`."
+        )
+    run_id = new_run_id()
+    report = RunReport(run_id)
+    nightly = _Nightly(Steps(settings, catalogue, run_id, chosen if sources else None), chosen, progress, report)
+    try:
+        nightly.carry_out(todo)
+    except _StopError as stop:
+        report.problem, report.remedy = stop.problem, stop.remedy
+    except (WriterBusyError, PublishRefusedError) as error:
+        report.problem, report.remedy = str(error), "oneledger status"
+    records = list(read_outcomes(settings.outcomes_dir, run_id))
+    report.missing = what_is_missing(records)
+    report.counts = _counts(records)
+    report.verdict = "not_published" if report.problem else verdict_of(records)
+    report.published = current_version(settings)
+    return report
+
+
+class _Nightly:
+    """The state of one run while it goes on."""
+
+    def __init__(self, steps: Steps, sources: Sequence[str], progress: Show, report: RunReport) -> None:
+        self._steps = dataclasses.replace(steps, say=self._say)
+        self._sources = sources
+        self._progress = progress
+        self._report = report
+        self._step: StepName = "ingest"
+        self._begun = time.monotonic()
+        self._warm_up: threading.Thread | None = None
+
+    def carry_out(self, todo: Sequence[StepName]) -> None:
+        """Run the steps in order; raises ``_StopError`` where the run must end."""
+        settings = self._steps.settings
+        if "ingest" in todo:
+            self._do("ingest", self._ingest)
+        if todo[-1] == "ingest":
+            return
+        # One lock for all that follows: nobody writes between the gates and the publishing.
+        with writer_lock(settings, run_id=self._steps.run_id, step="nightly"):
+            recover(settings)
+            if "admit" in todo:
+                self._do("admit", self._admit)
+            if is_all_published(settings):
+                self._nothing_new()
+                return
+            for step in (step for step in STEPS if step in todo and step not in ("ingest", "admit")):
+                self._do(step, getattr(self, f"_{step}"))
+
+    def _do(self, step: StepName, work: Callable[[], str]) -> None:
+        self._step = step
+        self._begun = time.monotonic()
+        self._say("…")
+        try:
+            message = work()
+        except _StopError as stop:
+            self._end(stop.problem)
+            raise
+        self._end(message)
+
+    def _end(self, message: str) -> None:
+        seconds = time.monotonic() - self._begun
+        self._report.steps.append({"step": self._step, "seconds": round(seconds, 2), "message": message})
+        self._progress(Progress(self._step, message, seconds, self._next(), is_end_of_step=True))
+
+    def _say(self, message: str) -> None:
+        self._progress(Progress(self._step, message, time.monotonic() - self._begun, self._next()))
+
+    def _next(self) -> StepName | None:
+        position = STEPS.index(self._step) + 1
+        return STEPS[position] if position < len(STEPS) else None
+
+    def _ingest(self) -> str:
+        landed = rows = failed = 0
+        for source in self._sources:
+            outcomes = self._steps.ingest(source)
+            fresh = [one for one in outcomes if one.step == "load_raw" and one.verdict in ("good", "warning")]
+            landed += len(fresh)
+            rows += sum(one.received_count or 0 for one in fresh)
+            failed += sum(one.verdict == "failed" for one in outcomes)
+            if fresh:
+                self._warm_up_checks()
+        return f"{landed} batches, {rows:,} rows" + (f"; {failed} deliveries failed" if failed else "")
+
+    def _admit(self) -> str:
+        outcomes = self._steps.admit()
+        counts = _counts([outcome.to_json() for outcome in outcomes])
+        failed = [outcome for outcome in outcomes if outcome.verdict == "failed"]
+        words = ", ".join(f"{value:,} {name}" for name, value in counts.items())
+        return words + (f"; {len(failed)} entities failed" if failed else "")
+
+    def _gate_sources(self) -> str:
+        return self._gate(self._steps.gate_sources())
+
+    def _gate_marts(self) -> str:
+        return self._gate(self._steps.gate_marts())
+
+    def _gate(self, gate: GateReport) -> str:
+        self._report.failed_checks += gate.failed
+        blocking = [result for result in gate.failed if result.blocks]
+        if blocking:
+            first = blocking[0]
+            raise _StopError(
+                f"闸门 gate {gate.gate} closed: {len(blocking)} of {len(gate.results)} checks failed, first "
+                f"{first.title_zh} {first.title_en} ({first.entity}): {first.observed}",
+                f"{first.owner}: {first.remedy_zh} {first.remedy_en}",
+            )
+        warnings = f", {len(gate.failed)} warnings" if gate.failed else ""
+        return f"open, {len(gate.results)} checks{warnings}"
+
+    def _build_models(self) -> str:
+        outcome = self._steps.build_models()
+        if outcome.verdict == "failed":
+            raise _StopError(outcome.message, outcome.remedy)
+        return outcome.message
+
+    def _publish(self) -> str:
+        version = self._steps.publish()
+        state = "unchanged" if version.is_unchanged else "published"
+        return f"{state} {version.version}, content hash {version.content_hash[:16]}"
+
+    def _nothing_new(self) -> None:
+        """Nothing was admitted since the published version: say so in the records and leave it in place."""
+        version = current_version(self._steps.settings)
+        if version is None:
+            raise RuntimeError("nothing is published, so there is something to do")
+        for step in ("gate_sources", "build_models", "gate_marts"):
+            self._record(step, "skipped", "nothing was admitted since the published version", version)
+        self._record("publish", "unchanged", f"nothing differs from version {version.version}", version)
+        self._step, self._begun = "publish", time.monotonic()
+        self._end(f"unchanged {version.version}, content hash {version.content_hash[:16]}")
+
+    def _record(self, step: str, verdict: Any, message: str, version: PublishedVersion) -> None:
+        outcome = Outcome(run_id=self._steps.run_id, step=step, verdict=verdict, message=message)
+        outcome.business_on = version.as_of_on
+        if step == "publish":
+            outcome.detail = {"version": version.version, "content_hash": version.content_hash}
+        record_outcome(outcome, self._steps.settings.outcomes_dir)
+
+    def _warm_up_checks(self) -> None:
+        """Import Great Expectations while admission works inside DuckDB: it takes seconds and needs no data."""
+        if self._warm_up is None:
+            from oneledger.quality.session import warm_up
+
+            self._warm_up = threading.Thread(target=warm_up, daemon=True)
+            self._warm_up.start()
+
+
+def _counts(records: Sequence[dict[str, Any]]) -> dict[str, int]:
+    names = ("received", "accepted", "quarantined", "superseded")
+    admitted = [record for record in records if record["step"] == "admit"]
+    return {name: sum(record[f"{name}_count"] or 0 for record in admitted) for name in names}

@@ -1,0 +1,150 @@
+"""Every run with its verdict, from the outcome records; and the state of the installation as one answer."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from oneledger.outcomes import read_outcomes, utc_now
+from oneledger.pipeline.verdict import newest_tries, verdict_of, what_is_missing
+from oneledger.publishing.versions import current_version
+from oneledger.quality.results import latest_results
+from oneledger.settings import ConfigurationError, Settings
+from oneledger.warehouse.connection import open_warehouse
+from oneledger.warehouse.lock import lock_holder
+
+_COUNTS = ("received", "accepted", "quarantined", "superseded")
+
+
+def list_runs(settings: Settings, limit: int | None = None) -> list[dict[str, Any]]:
+    """Runs, newest first: run_id, verdict, started_at, ended_at, seconds, counts, version, what is missing."""
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for record in read_outcomes(settings.outcomes_dir):
+        grouped.setdefault(record["run_id"], []).append(record)
+    runs = [_run(run_id, records) for run_id, records in grouped.items()]
+    runs.sort(key=lambda one: str(one["started_at"]), reverse=True)
+    return runs[:limit]
+
+
+def show_run(settings: Settings, run_id: str) -> dict[str, Any]:
+    """One run (its id, or the first letters of it) with all its outcome records.
+
+    Raises:
+        ConfigurationError: there is none, or more than one begins like that.
+    """
+    found = [one for one in list_runs(settings) if one["run_id"].startswith(run_id)]
+    if len(found) != 1:
+        known = ", ".join(one["run_id"] for one in (found or list_runs(settings))[:5])
+        what = "More than one run begins" if found else "There is no run that begins"
+        raise ConfigurationError(f"{what} with {run_id!r}: {known or 'no run has left a record yet'}.")
+    return {**found[0], "records": list(read_outcomes(settings.outcomes_dir, found[0]["run_id"]))}
+
+
+def status(settings: Settings) -> dict[str, Any]:
+    """What is published and how old it is, how the last run ended, what is wrong, who should act and how.
+
+    Returns:
+        ``{ok, published, last_run, lock, items}``; an item has ``name``, ``ok``, ``value`` and, when not ok,
+        ``problem``, ``expected``, ``remedy``; warnings have ``ok`` true and ``is_warning``.
+    """
+    items = [_published_item(settings)]
+    runs = [one for one in list_runs(settings) if one["is_whole"]]
+    if runs:
+        items.append(_last_run_item(runs[0]))
+    holder = lock_holder(settings)
+    items.append({"name": "lock", "ok": True, "value": str(holder) if holder else "nobody writes"})
+    if settings.warehouse_path.exists() and holder is None:
+        items += _check_items(settings)
+    published = current_version(settings)
+    return {
+        "ok": all(item["ok"] for item in items),
+        "published": published.version if published else None,
+        "as_of_on": published.as_of_on if published else None,
+        "last_run": runs[0] if runs else None,
+        "lock": holder.__dict__ if holder else None,
+        "items": items,
+    }
+
+
+def _run(run_id: str, records: list[dict[str, Any]]) -> dict[str, Any]:
+    started = min(record["started_at"] for record in records)
+    ended = max(record["ended_at"] or record["started_at"] for record in records)
+    admitted = [record for record in records if record["step"] == "admit"]
+    published = [record for record in records if record["step"] == "publish"]
+    is_whole = any(record["step"] not in ("extract", "load_raw") for record in records)
+    seconds = (dt.datetime.fromisoformat(ended) - dt.datetime.fromisoformat(started)).total_seconds()
+    return {
+        "run_id": run_id,
+        # `oneledger ingest` alone never publishes; that is no failure.
+        "verdict": verdict_of(records) if is_whole else _ingest_verdict(records),
+        "is_whole": is_whole,
+        "started_at": started,
+        "ended_at": ended,
+        "seconds": round(seconds, 1),
+        **{name: sum(record[f"{name}_count"] or 0 for record in admitted) for name in _COUNTS},
+        "version": published[-1]["detail"].get("version") if published else None,
+        "missing": what_is_missing(records),
+        "problems": [
+            {"step": record["step"], "source": record["source"], "entity": record["entity"],
+             "message": record["message"], "remedy": record["remedy"]}
+            for record in newest_tries(records)
+            if record["verdict"] == "failed"
+        ],
+    }  # fmt: skip
+
+
+def _ingest_verdict(records: list[dict[str, Any]]) -> str:
+    return "ingest_failed" if any(record["verdict"] == "failed" for record in newest_tries(records)) else "ingested"
+
+
+def _published_item(settings: Settings) -> dict[str, Any]:
+    published = current_version(settings)
+    if published is None:
+        return {
+            "name": "published",
+            "ok": False,
+            "value": None,
+            "problem": "尚未发布任何版本 nothing is published",
+            "expected": "a version under published/current",
+            "remedy": "oneledger run",
+        }
+    hours = (utc_now() - published.created_at).total_seconds() / 3600
+    return {
+        "name": "published",
+        "ok": True,
+        "value": f"{published.version}, data as of {published.as_of_on}, published {hours:.1f} hours ago",
+    }
+
+
+def _last_run_item(last: Mapping[str, Any]) -> dict[str, Any]:
+    item = {"name": "last_run", "ok": True, "value": f"{last['run_id']}: {last['verdict']}"}
+    if last["verdict"] in ("not_published", "published_with_parts_withheld"):
+        problems = last["problems"]
+        item |= {
+            "ok": False,
+            "problem": "; ".join(f"{one['step']} {one['source'] or ''}: {one['message']}" for one in problems[:5])
+            or "the run ended before it published",
+            "expected": "every source delivered, both gates open, a version published",
+            "remedy": "; ".join(dict.fromkeys(one["remedy"] for one in problems[:5] if one["remedy"]))
+            or f"oneledger runs show {last['run_id']}; then oneledger run",
+        }
+    return item
+
+
+def _check_items(settings: Settings) -> list[dict[str, Any]]:
+    with open_warehouse(settings, read_only=True) as connection:
+        failing = latest_results(connection, only_failed=True)
+    return [
+        {
+            "name": f"{result['check_id']}: {result['entity']}",
+            "ok": result["severity"] != "fail",
+            "is_warning": result["severity"] == "warn",
+            "value": result["observed"],
+            "problem": f"{result['title_zh']} {result['title_en']}: {result['observed']}",
+            "expected": result["expected"],
+            "remedy": f"{result['owner']}: {result['remedy_zh']} {result['remedy_en']}",
+            "since": result["since"],
+        }
+        for result in failing
+    ]

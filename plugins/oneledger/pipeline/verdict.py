@@ -1,0 +1,46 @@
+"""The verdict of a run, computed from its outcome records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+RunVerdict = Literal["good", "good_with_warnings", "published_with_parts_withheld", "not_published"]
+_DELIVERING = ("extract", "load_raw", "admit")
+
+
+def verdict_of(records: Iterable[Mapping[str, Any]]) -> RunVerdict:
+    """What the outcome records of one run amount to; of several tries of one thing the newest counts.
+
+    ``not_published``: no publish that worked, or a gate or the models failed after it.
+    ``published_with_parts_withheld``: published, without what some source failed to deliver.
+    ``good_with_warnings``: published whole; something was warned about or quarantined.
+    """
+    newest = newest_tries(records)
+    published = [record for record in newest if record["step"] == "publish"]
+    if not any(record["verdict"] in ("good", "unchanged", "warning") for record in published):
+        return "not_published"
+    failed = [record for record in newest if record["verdict"] == "failed"]
+    if any(record["step"] not in _DELIVERING for record in failed):
+        return "not_published"
+    if failed:
+        return "published_with_parts_withheld"
+    return "good_with_warnings" if any(record["verdict"] == "warning" for record in newest) else "good"
+
+
+def newest_tries(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The records, with only the newest of those about the same step, source, entity and batch."""
+    return list(
+        {
+            (record["step"], record["source"], record["entity"], record["batch_id"]): record for record in records
+        }.values()
+    )
+
+
+def what_is_missing(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One sentence for each source or entity that a run could not read, convert or admit."""
+    return [
+        f"{'.'.join(part for part in (record['source'], record['entity']) if part)}: {record['message']}"
+        for record in newest_tries(records)
+        if record["verdict"] == "failed" and record["step"] in _DELIVERING
+    ]

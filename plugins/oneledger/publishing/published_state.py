@@ -1,0 +1,55 @@
+"""Of which state of the warehouse the published version was made, so that a night without news is quick."""
+
+from __future__ import annotations
+
+import duckdb
+
+from oneledger.publishing.build import hash_of_files, published_models
+from oneledger.publishing.versions import current_version
+from oneledger.quality.gate_state import closed_gates, warehouse_state
+from oneledger.settings import Settings
+from oneledger.warehouse.connection import open_warehouse
+from oneledger.warehouse.control import create_control_tables
+
+_TABLE = (
+    "create table if not exists control.published_state (version varchar, state varchar, models_hash varchar,"
+    " expectations_hash varchar)"
+)
+
+
+def note_published(connection: duckdb.DuckDBPyConnection, settings: Settings, version: str) -> None:
+    """Nothing is pending any more: ``version`` holds what the warehouse holds now."""
+    connection.execute("begin transaction")
+    connection.execute(_TABLE)
+    connection.execute("delete from control.published_state")
+    connection.execute(
+        "insert into control.published_state values (?, ?, ?, ?)", [version, *_present(connection, settings)]
+    )
+    connection.execute("delete from control.pending_date")
+    connection.execute("commit")
+
+
+def is_all_published(settings: Settings) -> bool:
+    """True when the current version was made of just this data, these models and these expectations."""
+    published = current_version(settings)
+    if published is None:
+        return False
+    with open_warehouse(settings) as connection:
+        create_control_tables(connection)
+        connection.execute(_TABLE)
+        noted = connection.execute("select * from control.published_state").fetchone()
+        if noted != (published.version, *_present(connection, settings)) or closed_gates(connection):
+            return False
+        pending = connection.execute("select count(*) from control.pending_date").fetchall()[0][0]
+        judged = connection.execute("select as_of_on from checks.gate").fetchall()
+    # A gate that judged as of another day may find a source stale today.
+    same_day = settings.as_of is None or all(day == settings.as_of for (day,) in judged)
+    return bool(pending == 0 and same_day)
+
+
+def _present(connection: duckdb.DuckDBPyConnection, settings: Settings) -> tuple[str, str, str]:
+    return (
+        warehouse_state(connection),
+        published_models(settings),
+        hash_of_files(settings.project_root, ("expectations",)),
+    )
