@@ -29,7 +29,7 @@ DOC = f"""
 
 所有来源（{listed(SOURCES)}）到齐后立即开始；最迟 05:00（北京时间）用已到的数据开始，并说明缺少哪些来源。
 Starts as soon as every awaited source has landed; at 05:00 Asia/Shanghai at the latest, with what is there, saying
-what is missing. When all that came is published already, the cut-off run is skipped.
+what is missing. When all that came is published already, nothing is checked, built or published again.
 
 `arrivals` → `admit`（入库与隔离）→ `gate_sources`（来源闸门）→ `build_models`（dbt）→ `gate_marts`（集市闸门）→ publish
 

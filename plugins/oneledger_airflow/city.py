@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from oneledger.city.city_manifest import read_manifest
+from oneledger.city.connections_file import FILE_NAME, read_connections
 from oneledger.settings import ConfigurationError, Settings
 from oneledger_airflow.processes import Child, ProcessGroup, StartError
 from oneledger_airflow.progress import Progress
@@ -16,13 +17,9 @@ from oneledger_airflow.progress import Progress
 SERVED_WITHIN_SECONDS = 60
 
 
-def connections_path(settings: Settings) -> Path:
-    return settings.city_dir / "connections.env"
-
-
 def build_when_missing(settings: Settings, progress: Progress) -> None:
     """Build the city's own systems with ``oneledger city build`` when there are none."""
-    if connections_path(settings).exists():
+    if read_manifest(settings.city_dir) is not None:
         return
     progress.say("building the synthetic city (合成数据: everything in it is generated)")
     with progress.step("synthetic city"):
@@ -36,29 +33,27 @@ def build_when_missing(settings: Settings, progress: Progress) -> None:
 
 
 def serve(settings: Settings, processes: ProcessGroup, progress: Progress) -> None:
-    """Serve the city's HTTP API, and export its connections; variables that the user set stay as they are.
+    """Serve the city's HTTP API, and export its connections and its last day as the business date.
 
-    Without a city nothing is served: the sources' connections come from Airflow or the environment.
+    Variables that the user set stay as they are. Without a city nothing is served: the sources' connections
+    come from Airflow or the environment.
 
     Raises:
         StartError: the server ended, or wrote no address within a minute.
     """
-    path = connections_path(settings)
-    if not path.exists():
+    manifest = read_manifest(settings.city_dir)
+    if manifest is None:
         progress.say("no synthetic city here (`make run` builds one): connections come from Airflow or AIRFLOW_CONN_…")
         return
+    path = settings.city_dir / FILE_NAME
     before_ns = path.stat().st_mtime_ns
     environment = {**os.environ, "ONELEDGER_HOME": str(settings.home)}
     server = processes.start("city", [_oneledger(), "city", "serve"], environment)
     _wait_until_served(path, before_ns, server, progress)
-    for name, value in read_connections(path).items():
+    for name, value in read_connections(settings.city_dir).items():
         os.environ.setdefault(name, value)
-
-
-def read_connections(path: Path) -> dict[str, str]:
-    """``AIRFLOW_CONN_…`` variables of a ``connections.env`` file (shell assignments, quoted or not)."""
-    pattern = re.compile(r"""^(?:export\s+)?(?P<name>\w+)=(?P<quote>['"]?)(?P<value>.*?)(?P=quote)\s*$""", re.MULTILINE)
-    return {found["name"]: found["value"] for found in pattern.finditer(path.read_text("utf-8"))}
+    # The city's time stands still: what it delivers without a date belongs to its last day, not to yesterday.
+    os.environ.setdefault("ONELEDGER_AS_OF", manifest.last_on.isoformat())
 
 
 def _wait_until_served(path: Path, before_ns: int, server: Child, progress: Progress) -> None:

@@ -9,6 +9,8 @@ from urllib.parse import quote, urlencode
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
+    from oneledger.catalogue import Catalogue
+
 # Airflow shortens these names; SQLAlchemy knows the long ones only.
 SCHEMES = {"postgres": "postgresql"}
 PATH_SCHEMES = frozenset({"file", "sqlite", "fs"})
@@ -27,9 +29,10 @@ def export_connection(connection_id: str) -> None:
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     from oneledger.settings import ConfigurationError
+    from oneledger.sources.connections import is_configured
 
     variable = f"AIRFLOW_CONN_{connection_id.upper()}"
-    if os.environ.get(variable):
+    if is_configured(connection_id):
         return
     try:
         connection = BaseHook.get_connection(connection_id)
@@ -39,6 +42,19 @@ def export_connection(connection_id: str) -> None:
             f"or set {variable} to a URI (docs/sources.md lists the form for each connector)."
         ) from error
     os.environ[variable] = connection_uri(connection)
+
+
+def export_known_connections(catalogue: Catalogue) -> list[str]:
+    """Export the connection of every source that has one; returns the sources without, which deliver nothing."""
+    from oneledger.settings import ConfigurationError
+
+    unconnected = []
+    for source in catalogue.sources.values():
+        try:
+            export_connection(source.connection)
+        except ConfigurationError:
+            unconnected.append(source.id)
+    return unconnected
 
 
 def connection_uri(connection: Connection) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from oneledger.outcomes import read_outcomes
+from oneledger.pipeline.verdict import newest_tries, verdict_of
 from oneledger.settings import Settings
 from oneledger_airflow.progress import Progress
 
-REQUIRED_STEPS = ("extract", "admit", "gate_sources", "build_models", "gate_marts", "publish")
+# A night without news has no admit record.
+REQUIRED_STEPS = ("extract", "gate_sources", "build_models", "gate_marts", "publish")
 COUNTS = ("received", "accepted", "quarantined", "superseded")
 NEXT_WHEN_FAILED = (
     ("oneledger status", "what broke, in which data, who should act and how"),
@@ -25,53 +26,31 @@ NEXT = (
 )
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """``failed``, ``good_with_warnings`` or ``good``, and why it is not good."""
-
-    name: str
-    problems: tuple[str, ...] = ()
-
-    @property
-    def is_good(self) -> bool:
-        return self.name != "failed"
-
-
-def verdict_of(records: Iterable[Mapping[str, Any]]) -> Verdict:
-    """The verdict of one run's outcome records; of several tries of the same thing the newest counts.
-
-    A step without any record is a failure: nothing proves that it ran. `admit` may have none when nothing new
-    landed, and `load_raw` likewise.
-    """
-    newest = {
-        (record["step"], record["source"], record["entity"], record["batch_id"]): record for record in records
-    }.values()
-    problems = _problems([record for record in newest if record["verdict"] == "failed"])
-    has_new = any(record["step"] == "load_raw" and record["verdict"] in {"good", "warning"} for record in newest)
+def problems_of(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What failed in a run, one line a cause, and the steps that left no record: nothing shows that they ran."""
+    newest = newest_tries(records)
+    problems = _failures([record for record in newest if record["verdict"] == "failed"])
     done = {record["step"] for record in newest}
-    wanted = [step for step in REQUIRED_STEPS if step != "admit" or has_new]
-    if silent := [step for step in wanted if step not in done]:
+    if silent := [step for step in REQUIRED_STEPS if step not in done]:
         problems.append(f"{', '.join(silent)}: no outcome record, so nothing shows that it ran")
-    if problems:
-        return Verdict("failed", tuple(problems))
-    warned = any(record["verdict"] == "warning" for record in newest)
-    return Verdict("good_with_warnings" if warned else "good")
+    return problems
 
 
 def print_report(settings: Settings, run_id: str, progress: Progress) -> bool:
     """Print loaded, checked, published, reconciled and the verdict. Returns whether all is good."""
     records = list(read_outcomes(settings.outcomes_dir, run_id))
-    verdict = verdict_of(records)
+    verdict, problems = verdict_of(records), problems_of(records)
     progress.say()
     _print_loaded(records, progress)
     _print_steps(records, progress)
-    matched = _print_published(settings, progress) if verdict.is_good else False
+    is_published = verdict != "not_published"
+    matched = _print_published(settings, progress) if is_published else False
     progress.say()
-    for problem in verdict.problems:
+    for problem in problems:
         progress.say(f"✗ {problem}")
-    is_good = verdict.is_good and matched
-    name = verdict.name if matched or not verdict.is_good else "failed (published figures differ)"
-    progress.say(f"{'✓' if is_good else '✗'} run {run_id}: {name}")
+    is_good = verdict in ("good", "good_with_warnings") and not problems and matched
+    addition = " (published figures differ)" if is_published and not matched else ""
+    progress.say(f"{'✓' if is_good else '✗'} run {run_id}: {verdict}{addition}")
     progress.say()
     progress.say('Type next 接下来: export PATH="$PWD/.venv/bin:$PATH"')
     for command, purpose in NEXT if is_good else NEXT_WHEN_FAILED:
@@ -147,7 +126,7 @@ def _print_published(settings: Settings, progress: Progress) -> bool:
     return bool(answer["ok"])
 
 
-def _problems(failed: list[Mapping[str, Any]]) -> list[str]:
+def _failures(failed: list[Mapping[str, Any]]) -> list[str]:
     """One line a cause: what befell every entity of a source is said once."""
     subjects: dict[tuple[str, str], list[str]] = {}
     for record in failed:
