@@ -66,6 +66,11 @@ class Connection:
                 f"Connection {self.id} ({self.variable}) is no address of an API; "
                 f"write http://:TOKEN@host:port/path or https://…"
             )
+        if self.port == 0:
+            raise ConfigurationError(
+                f"Connection {self.id} ({self.variable}) has port 0: its API is not being served. "
+                f"Start it (for the synthetic city: `oneledger city serve`) and take over the address that it prints."
+            )
         port = f":{self.port}" if self.port else ""
         return f"{scheme}://{host}{port}/{path.strip('/')}".rstrip("/")
 
