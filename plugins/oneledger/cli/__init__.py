@@ -26,7 +26,7 @@ def main() -> None:
     for room in ROOMS:
         importlib.import_module(f"oneledger.cli.{room}").register(app)
     try:
-        app(standalone_mode=False)
+        app()
     except ConfigurationError as error:
         _end(error)
 

@@ -36,6 +36,7 @@ class Progress:
 
 
 Show = Callable[[Progress], None]
+_LINE = 200
 
 
 @dataclass
@@ -163,7 +164,8 @@ class _Nightly:
         try:
             message = work()
         except _StopError as stop:
-            self._end(stop.problem)
+            # The whole of it stands in the report; here it is one line of progress.
+            self._end(stop.problem[:_LINE])
             raise
         self._end(message)
 

@@ -10,8 +10,11 @@ import duckdb
 
 # Who computed a row and from which delivery; not what the row says.
 PROVENANCE_COLUMNS = frozenset(
-    {"run_id", "batch_id", "_batch_id", "_file_id", "_row_number", "file_id", "outcome_id", "computed_at", "built_at"}
-)
+    {
+        "run_id", "batch_id", "newest_batch_id", "_batch_id", "_file_id", "_row_number", "file_id", "outcome_id",
+        "computed_at", "built_at",
+    }
+)  # fmt: skip
 # Tables about the runs themselves, which differ from run to run by nature.
 RUN_TABLES = frozenset({"marts.run_outcome"})
 

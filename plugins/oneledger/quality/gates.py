@@ -28,6 +28,7 @@ from oneledger.quality.evidence import (
     text,
 )
 from oneledger.quality.gate_state import Gate
+from oneledger.quality.mart_evidence import mart_keys_evidence, row_counts_evidence
 from oneledger.quality.results import record_results
 from oneledger.quality.session import CheckSession, ExpectationError, Judgement, open_session
 from oneledger.quality.tolerated import apply_tolerations, load_tolerations
@@ -155,6 +156,10 @@ class _Judge:
             return self._dated(check.evidence)
         if check.evidence == "natural_keys":
             return natural_keys_evidence(self._changed)
+        if check.evidence == "row_counts":
+            return row_counts_evidence(sorted(self._tables))
+        if check.evidence == "mart_keys":
+            return mart_keys_evidence([one for one in check.parameters["keys"] if one["mart"] in self._tables])
         known = [
             reference
             for reference in check.parameters["references"]
@@ -164,6 +169,11 @@ class _Judge:
 
     def _dated(self, query: str) -> str:
         """Dates as literals: only then does DuckDB skip the parts of a table that lie outside them."""
+        if ":first_pending_month" in query:
+            pending = self._session.execute(
+                "select date_trunc('month', min(usage_on))::date from control.pending_date where shape = 'usage'"
+            )[0][0]
+            return query.replace(":first_pending_month", f"date '{pending}'" if pending else "null::date")
         if ":first_new_on" not in query and ":last_new_on" not in query:
             return query
         first, last = self._session.execute("select min(business_on), max(business_on) from new_batch")[0]
