@@ -71,7 +71,8 @@ def admit_projects(warehouse: SmallWarehouse) -> None:
     }  # fmt: skip
     warehouse.admit(
         "project_library__project",
-        {**project, "project_id": "p1", "project_name": "交警平台", "ledger_version": "S0"},
+        {**project, "project_id": "p1", "project_name": "交警平台", "ledger_version": "S0",
+         "planned_accept_on": day("2022-10-01")},
         {**project, "project_id": "p2", "project_name": "挂号平台", "department_id": "clinic", "level": "county",
          "funding_source": "self_raised", "budget_cny": None},
         {**project, "project_id": "p3", "project_name": "旧平台", "_is_omitted": True},
@@ -79,12 +80,11 @@ def admit_projects(warehouse: SmallWarehouse) -> None:
     )  # fmt: skip
     warehouse.admit(
         "project_library__stage_event",
-        {"stage_event_id": "e1", "project_id": "p1", "stage": "declared", "entered_on": day("2021-09-01"),
-         "due_on": day("2021-10-31")},
+        {"stage_event_id": "e1", "project_id": "p1", "stage": "declared", "entered_on": day("2021-09-01")},
         {"stage_event_id": "e2", "project_id": "p1", "stage": "reviewed", "entered_on": day("2021-11-10"),
-         "due_on": day("2021-12-01")},
+         "due_on": day("2021-10-31")},
         {"stage_event_id": "e3", "project_id": "p1", "stage": "implementing", "entered_on": day("2021-11-20"),
-         "due_on": day("2022-10-01")},
+         "due_on": day("2021-12-01")},
         {"stage_event_id": "e4", "project_id": "gone", "stage": "declared", "entered_on": day("2021-11-20")},
     )  # fmt: skip
     warehouse.admit(

@@ -30,10 +30,10 @@ def test_the_life_cycle_measures_each_stage_to_the_newest_date(city: SmallWareho
         "select stage, state, days_in_stage, is_overdue, overdue_days from marts.project_life_cycle "
         "where project_id = 'p1' order by stage_number"
     ) == [
-        ("declared", "completed", 70, True, 10),
-        ("reviewed", "completed", 10, False, 0),
-        ("implementing", "current", 345, True, 30),
-        ("accepted", "not_reached", None, None, None),
+        ("declared", "completed", 70, None, None),
+        ("reviewed", "completed", 10, True, 10),
+        ("implementing", "current", 345, False, 0),
+        ("accepted", "not_reached", None, True, 30),
         ("operating", "not_reached", None, None, None),
     ]
 
