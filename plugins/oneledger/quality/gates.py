@@ -34,7 +34,7 @@ from oneledger.quality.session import CheckSession, ExpectationError, Judgement,
 from oneledger.quality.tolerated import apply_tolerations, load_tolerations
 from oneledger.settings import Settings
 
-_SHOWN_ROWS = 5
+_SHOWN_ROWS = 3
 _COLUMNS_CHECK = "columns"
 
 

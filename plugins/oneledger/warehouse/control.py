@@ -106,6 +106,7 @@ _TABLES = {
         batches_count bigint,
         rows_count bigint,
         changed_at timestamp,
+        max_age_hours double,
         primary key (source, entity)
     """,
     # The seeds that stand in the warehouse, so that a night loads them only when they changed.

@@ -319,12 +319,13 @@ class EntityAdmission:
             select
                 source, entity, max(business_on) as newest_business_on,
                 arg_max(batch_id, (business_on, partition, revision)) as newest_batch_id,
-                count(*) as batches_count, cast(sum(accepted_count) as bigint) as rows_count, ? as changed_at
+                count(*) as batches_count, cast(sum(accepted_count) as bigint) as rows_count, ? as changed_at,
+                cast(? as double) as max_age_hours
             from control.admitted_batch
             where source = ? and entity = ?
             group by source, entity
             """,
-            [self.found_at, self.entity.source_id, self.entity.id],
+            [self.found_at, self.entity.max_age_hours, self.entity.source_id, self.entity.id],
         )
 
 
