@@ -11,17 +11,17 @@ import duckdb
 import pytest
 
 from oneledger.catalogue import Column, NumberFormat
-from oneledger.warehouse.column_typing import typed_value
+from oneledger.warehouse.column_typing import typing_layers
 from tests.warehouse.conftest import Installation, usage
 
 
 def typed(text: str | None, kind: str, **keys: Any) -> Any:
     column = Column(name="x", source_name="x", type=kind, **keys)  # type: ignore[arg-type]
-    markers = {"": "missing", **(keys.get("missing_markers") or {})}
+    rows = "(select ?::varchar as _text_x)"
+    for items in typing_layers([(column, {"": "missing"})]):
+        rows = f"(select {', '.join(['*', *items])} from {rows})"
     with duckdb.connect() as connection:
-        row = connection.execute(
-            f"select {typed_value(column, markers, 'received')} from (select ?::varchar as received)", [text]
-        ).fetchone()
+        row = connection.execute(f"select x from {rows}", [text]).fetchone()
     assert row is not None
     return row[0]
 

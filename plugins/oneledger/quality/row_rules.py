@@ -33,9 +33,9 @@ _KIND_WORDS = {
 class Check:
     """One rule over one row.
 
-    ``broken_sql`` is SQL over the typed columns (by name) and the received texts (by the ``text`` function
-    given to ``checks_of``); it is true or false, never null. ``columns`` are those whose received values the
-    report shows.
+    ``broken_sql`` is SQL over the typed columns (by name) and their plain texts
+    (``oneledger.warehouse.column_typing``); it is true or false, never null. ``columns`` are those whose
+    received values the report shows.
     """
 
     rule_id: str
@@ -48,19 +48,15 @@ class Check:
     remedy_en: str
 
 
-def checks_of(entity: Entity, text: Callable[[str], str]) -> list[Check]:
+def checks_of(entity: Entity) -> list[Check]:
     """Every row rule of an entity: of its columns in their order, then those of the catalogue.
 
     A rule over a column that this source does not deliver is left out: its columns would be null.
-
-    Args:
-        entity: from the catalogue.
-        text: column name → SQL of its received text.
     """
     checks = [
         check
         for column in entity.delivered_columns
-        for check in _column_checks(column, missing_markers(entity, column), text(column.name))
+        for check in _column_checks(column, missing_markers(entity, column))
     ]
     checks += [
         _undelivered(column) for column in entity.columns if column.required and column not in filled_columns(entity)
@@ -70,15 +66,21 @@ def checks_of(entity: Entity, text: Callable[[str], str]) -> list[Check]:
     return checks
 
 
+def breaking_items(checks: Sequence[Check]) -> list[str]:
+    """Select items ``_breaks_<position>``: whether the row breaks each check."""
+    return [f"{check.broken_sql} as _breaks_{position}" for position, check in enumerate(checks)]
+
+
 def broken_checks(checks: Sequence[Check], severity: str) -> str:
-    """SQL of the positions (``usmallint[]``) of the broken checks of one severity; null when none is broken."""
-    chosen = [(position, check) for position, check in enumerate(checks) if check.severity == severity]
+    """SQL of the positions (``usmallint[]``) of the broken checks of one severity, over ``breaking_items``.
+
+    Null when none is broken.
+    """
+    chosen = [position for position, check in enumerate(checks) if check.severity == severity]
     if not chosen:
         return "cast(null as usmallint[])"
-    any_broken = " or ".join(f"({check.broken_sql})" for _, check in chosen)
-    positions = ", ".join(
-        f"case when {check.broken_sql} then cast({position} as usmallint) end" for position, check in chosen
-    )
+    any_broken = " or ".join(f"_breaks_{position}" for position in chosen)
+    positions = ", ".join(f"case when _breaks_{position} then cast({position} as usmallint) end" for position in chosen)
     return f"case when {any_broken} then list_filter([{positions}], lambda position: position is not null) end"
 
 
@@ -119,10 +121,10 @@ def _titles(column: Column) -> tuple[str, str]:
     return f"「{column.title_zh or column.name}」", column.name
 
 
-def _column_checks(column: Column, markers: Markers, text: str) -> list[Check]:
+def _column_checks(column: Column, markers: Markers) -> list[Check]:
     zh, en = _titles(column)
     name = column.name
-    given = is_given(markers, text)
+    given = is_given(markers, name)
     checks: list[Check] = []
 
     def add(rule_id: str, broken_sql: str, reason: tuple[str, str], remedy: tuple[str, str]) -> None:

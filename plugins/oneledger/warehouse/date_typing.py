@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from oneledger.catalogue import Column
-from oneledger.warehouse.received_text import half_width, sql_text
+from oneledger.warehouse.received_text import sql_text
 
 _DATE_FORMATS = ("%Y-%m-%d", "%Y年%m月%d日", "%Y年%m月", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%Y-%m")
 _PERIOD_FORMATS = (*_DATE_FORMATS, "%Y年", "%Y", "%Y-Q%q", "%Y年第%q季度")
@@ -24,53 +24,57 @@ _OFFSET = r" ?(Z|[+-]\d{2}:?\d{2})"
 _CITY_OFFSET_MINUTES = 480
 
 
-def date_value(column: Column, text: str) -> str:
+def fast_date(text: str) -> str:
+    """SQL of a date written as yyyy-mm-dd, null for every other text."""
+    return f"case when regexp_full_match({text}, '\\d{{4}}-\\d{{2}}-\\d{{2}}') then try_cast({text} as date) end"
+
+
+def fast_timestamp(text: str) -> str:
+    """SQL of a time written as yyyy-mm-dd hh:mm[:ss[.f]], with a space or T, null for every other text."""
+    return f"case when regexp_full_match({text}, '{_ISO_TIME}') then try_cast({text} as timestamp) end"
+
+
+def bare_date(text: str) -> str:
+    """SQL of the text without the words that DuckDB would read as dates."""
+    return f"case when lower({text}) not in ('infinity', '-infinity', 'epoch') then {text} end"
+
+
+def date_value(column: Column, bare: str) -> str:
     """SQL of a date: the column's own formats, else the common ones, Chinese ones and spreadsheet serials."""
-    plain = _plain(text)
     if column.formats:
-        return _by_formats(column.formats, column.period_day, plain)
+        return _by_formats(column.formats, column.period_day, bare)
     if column.period_day:
-        return _by_formats(_PERIOD_FORMATS, column.period_day, plain)
-    serial = f"try_cast(regexp_extract({plain}, '^(\\d{{5}})(\\.0*)?$', 1) as integer)"
+        return _by_formats(_PERIOD_FORMATS, column.period_day, bare)
+    serial = f"try_cast(regexp_extract({bare}, '^(\\d{{5}})(\\.0*)?$', 1) as integer)"
     return (
-        f"case when regexp_full_match({text}, '\\d{{4}}-\\d{{2}}-\\d{{2}}') then try_cast({text} as date) "
-        f"when {text} is null or {text} = '' then null "
-        f"else coalesce({_by_formats(_DATE_FORMATS, None, plain)}, "
+        f"coalesce({_by_formats(_DATE_FORMATS, None, bare)}, "
         f"case when {serial} between {_SERIAL_FIRST} and {_SERIAL_LAST} then date '1899-12-30' + {serial} end, "
-        f"cast({timestamp_value((), text)} as date)) end"
+        f"cast({timestamp_value((), bare)} as date))"
     )
 
 
-def timestamp_value(formats: tuple[str, ...], text: str) -> str:
+def timestamp_value(formats: tuple[str, ...], bare: str) -> str:
     """SQL of a wall-clock time of the city."""
-    plain = _plain(text)
     if formats:
-        return f"try_strptime({plain}, {_listed(formats)})"
+        return f"try_strptime({bare}, {_listed(formats)})"
     with_offset = f"^{_ISO_TIME}{_OFFSET}$"
-    offset = f"regexp_extract({plain}, '{with_offset}', 4)"
+    offset = f"regexp_extract({bare}, '{with_offset}', 4)"
     minutes = (
         f"case when {offset} = 'Z' then 0 else (case when {offset}[1] = '-' then -1 else 1 end) * "
         f"(try_cast({offset}[2:3] as integer) * 60 + try_cast(right({offset}, 2) as integer)) end"
     )
     moved = (
-        f"try_cast(regexp_extract({plain}, '{with_offset}', 1) as timestamp) "
+        f"try_cast(regexp_extract({bare}, '{with_offset}', 1) as timestamp) "
         f"+ to_minutes({_CITY_OFFSET_MINUTES} - ({minutes}))"
     )
-    serial = f"try_cast(case when regexp_full_match({plain}, '\\d{{5}}(\\.\\d+)?') then {plain} end as double)"
+    serial = f"try_cast(case when regexp_full_match({bare}, '\\d{{5}}(\\.\\d+)?') then {bare} end as double)"
     return (
-        f"case when regexp_full_match({text}, '{_ISO_TIME}') then try_cast({text} as timestamp) "
-        f"when {text} is null or {text} = '' then null "
-        f"when regexp_full_match({plain}, '{_ISO_TIME}{_OFFSET}') then {moved} "
-        f"else coalesce(try_strptime({plain}, {_listed((*_TIMESTAMP_FORMATS, *_DATE_FORMATS))}), "
+        f"case when regexp_full_match({bare}, '{_ISO_TIME}') then try_cast({bare} as timestamp) "
+        f"when regexp_matches({bare}, '{with_offset}') then {moved} "
+        f"else coalesce(try_strptime({bare}, {_listed((*_TIMESTAMP_FORMATS, *_DATE_FORMATS))}), "
         f"case when {serial} between {_SERIAL_FIRST} and {_SERIAL_LAST} "
         f"then timestamp '1899-12-30 00:00:00' + to_seconds(round({serial} * 86400)) end) end"
     )
-
-
-def _plain(text: str) -> str:
-    """The text in ASCII forms, without the words that DuckDB would read as dates."""
-    plain = half_width(text)
-    return f"case when lower({plain}) in ('infinity', '-infinity', 'epoch') then null else {plain} end"
 
 
 def _listed(formats: tuple[str, ...]) -> str:

@@ -21,6 +21,6 @@ def trimmed(text: str) -> str:
 
 
 def half_width(text: str) -> str:
-    """SQL of the trimmed text with full-width digits and signs in their ASCII forms."""
+    """SQL of the text with full-width digits and signs in their ASCII forms."""
     full_width, ascii_forms = _FULL_WIDTH
-    return f"translate({trimmed(text)}, {sql_text(full_width)}, {sql_text(ascii_forms)})"
+    return f"translate({text}, {sql_text(full_width)}, {sql_text(ascii_forms)})"

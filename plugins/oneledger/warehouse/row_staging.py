@@ -14,17 +14,12 @@ from pathlib import Path
 import duckdb
 
 from oneledger.catalogue import Entity
-from oneledger.quality.row_rules import Check, broken_checks, checks_of
-from oneledger.warehouse.column_typing import constant_value, missing_states, typed_value
+from oneledger.quality.row_rules import Check, breaking_items, broken_checks, checks_of
+from oneledger.warehouse.column_typing import constant_value, missing_states, text_of, typing_layers
 from oneledger.warehouse.contract import filled_columns, missing_markers
 from oneledger.warehouse.received_text import sql_text
 
 _IDENTITY = "_batch_id, _ordinal, _business_on, _file_id, _row_number"
-
-
-def text_of(name: str) -> str:
-    """The SQL name of the received text of a column."""
-    return f'"_text_{name}"'
 
 
 def received_text_of(name: str) -> str:
@@ -41,7 +36,7 @@ class StagingStatement:
 
     @classmethod
     def of(cls, entity: Entity) -> StagingStatement:
-        return cls(entity, tuple(checks_of(entity, text_of)))
+        return cls(entity, tuple(checks_of(entity)))
 
     def select(self, files: list[Path], raw_columns: set[str], *, only_repeated: bool = False) -> str:
         """The select over raw files; the batches must stand in the temporary table ``arriving``.
@@ -58,59 +53,59 @@ class StagingStatement:
             for name in delivered
         )
         extra = "raw._extra" if "_extra" in raw_columns else "cast(null as varchar)"
-        typed, filled = [], []
+        layers = typing_layers([(column, missing_markers(entity, column)) for column in entity.delivered_columns])
+        filled = []
         for column in filled_columns(entity):
             default = constant_value(column, column.default) if column.default is not None else None
             if column.constant is not None:
-                typed.append(f"{constant_value(column, column.constant)} as {column.name}")
-                filled.append(column.name)
-            elif column.is_delivered:
-                value = typed_value(column, missing_markers(entity, column), text_of(column.name))
-                typed.append(f"{value} as {column.name}")
-                filled.append(f"coalesce({column.name}, {default}) as {column.name}" if default else column.name)
-            else:
-                typed.append(f"{default} as {column.name}")
-                filled.append(column.name)
+                layers[-1].append(f"{constant_value(column, column.constant)} as {column.name}")
+            elif not column.is_delivered:
+                layers[-1].append(f"{default} as {column.name}")
+            is_filled_up = default is not None and column.is_delivered
+            filled.append(f"coalesce({column.name}, {default}) as {column.name}" if is_filled_up else column.name)
         states = "cast(null as varchar)"
         if entity.shape:
             states = missing_states(
                 {
-                    column.name: (missing_markers(entity, column), text_of(column.name))
+                    column.name: missing_markers(entity, column)
                     for column in entity.delivered_columns
                     if column.name not in entity.natural_key and column.default is None
                 }
             )
+        layers.append(breaking_items(self.checks))
+        layers.append(
+            [
+                f"{states} as _missing_states",
+                f"{broken_checks(self.checks, 'quarantine')} as _broken",
+                f"{broken_checks(self.checks, 'warn')} as _warned",
+            ]
+        )
         reported = "true" if only_repeated else "_broken is not null or _warned is not null"
+        repeated = (
+            "semi join repeated on raw._file_id = repeated._file_id and raw._row_number = repeated._row_number"
+            if only_repeated
+            else ""
+        )
         return f"""
-        with received as (
+        with layer_0 as (
             select
                 raw._batch_id, arriving.ordinal as _ordinal, arriving.business_on as _business_on,
                 raw._file_id, cast(raw._row_number as bigint) as _row_number, {extra} as _extra, {texts}
             from read_parquet([{", ".join(sql_text(str(path)) for path in files)}], union_by_name = true) as raw
             inner join arriving on raw._batch_id = arriving.batch_id
-            {
-            "semi join repeated on raw._file_id = repeated._file_id and raw._row_number = repeated._row_number"
-            if only_repeated
-            else ""
-        }
+            {repeated}
         ),
-        typed as (
-            select {_IDENTITY}, _extra, {", ".join(map(text_of, delivered))}, {", ".join(typed)}
-            from received
-        ),
-        judged as (
-            select
-                *,
-                {states} as _missing_states,
-                {broken_checks(self.checks, "quarantine")} as _broken,
-                {broken_checks(self.checks, "warn")} as _warned
-            from typed
-        )
+        {", ".join(_layer_sql(number, items) for number, items in enumerate(layers, start=1))}
         select
             {_IDENTITY}, {", ".join(filled)}, _missing_states, _broken, _warned,
             case when {reported} then {_received(delivered)} end as _received
-        from judged
+        from layer_{len(layers)}
         """
+
+
+def _layer_sql(number: int, items: list[str]) -> str:
+    # Columns that no later layer asks for are dropped by the optimiser.
+    return f"layer_{number} as (select {', '.join(['*', *items])} from layer_{number - 1})"
 
 
 def raw_columns_of(connection: duckdb.DuckDBPyConnection, files: list[Path]) -> set[str]:
