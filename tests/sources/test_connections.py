@@ -53,7 +53,8 @@ def test_a_folder_is_read_from_a_uri_or_from_json(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("no uri at all", "has no scheme"), ("http://host:99999999", "no URI"), ('{"password": "hidden9"', "Airflow's JSON form"),
+    [("no uri at all", "has no scheme"), ("http://host:99999999", "no URI"),
+     ('{"password": "hidden9"', "Airflow's JSON form"),
      ("mysql://u:p@h/d", "of kind 'mysql'")],
 )  # fmt: skip
 def test_a_wrong_connection_is_refused_without_showing_it(
