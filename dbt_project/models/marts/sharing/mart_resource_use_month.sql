@@ -1,23 +1,11 @@
-with call_by_app as (
-    select
-        data_resource_id,
-        {{ month_of('call_on') }} as month,
-        app_id,
-        sum(calls_count) as calls_count,
-        sum(failed_calls_count) as failed_calls_count
-    from {{ ref('stg_irs__interface_call') }}
-    group by data_resource_id, {{ month_of('call_on') }}, app_id
-),
-
-called as (
+with called as (
     select
         data_resource_id,
         month,
-        sum(calls_count) as calls_count,
-        sum(failed_calls_count) as failed_calls_count,
-        count(*) filter (where calls_count > 0) as calling_apps_count
-    from call_by_app
-    group by data_resource_id, month
+        calls_count,
+        failed_calls_count,
+        calling_apps_count
+    from {{ ref('int_resource_call_month') }}
 ),
 
 -- A month in which IRS reported calls of at least one resource was observed: in it, a resource without a
