@@ -19,6 +19,7 @@ from oneledger.publishing.publish import PublishRefusedError, recover
 from oneledger.publishing.published_state import is_all_published
 from oneledger.publishing.versions import PublishedVersion, current_version
 from oneledger.quality.checks import CheckResult, GateReport
+from oneledger.quality.session import ExpectationError
 from oneledger.settings import ConfigurationError, Settings
 from oneledger.sources.connections import is_configured
 from oneledger.warehouse.lock import WriterBusyError, writer_lock
@@ -117,7 +118,7 @@ def run(
         nightly.carry_out(todo)
     except _StopError as stop:
         report.problem, report.remedy = stop.problem, stop.remedy
-    except (WriterBusyError, PublishRefusedError) as error:
+    except (WriterBusyError, PublishRefusedError, ExpectationError) as error:
         report.problem, report.remedy = str(error), "oneledger status"
     records = list(read_outcomes(settings.outcomes_dir, run_id))
     report.missing = what_is_missing(records)

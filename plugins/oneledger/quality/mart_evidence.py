@@ -11,11 +11,11 @@ from oneledger.quality.evidence import text
 _JUDGED_SCHEMAS = ("marts", "evaluation")
 
 
-def row_counts_evidence(tables: Sequence[str]) -> str:
+def row_counts_evidence(tables: Sequence[str], judged_as: str | None = None) -> str:
     """SQL: rows of each mart and of its published version, and the share of the one in the other.
 
     Daily facts are left out: counting a view over all of history costs with history, and a lost day shows
-    as a missing day and in the monthly mart.
+    as a missing day and in the monthly mart. ``judged_as`` puts all of them under one entity.
     """
     parts = []
     for table in tables:
@@ -23,13 +23,13 @@ def row_counts_evidence(tables: Sequence[str]) -> str:
         if schema not in _JUDGED_SCHEMAS or table in RUN_TABLES or (name.startswith("fct_") and name.endswith("_day")):
             continue
         parts.append(
-            f"select {text(table)} as entity, (select count(*) from {schema}.{quote(name)}) as rows_count,"
+            f"select {text(table)} as mart, (select count(*) from {schema}.{quote(name)}) as rows_count,"
             f" (select any_value(rows_count) from published_table where name = {text(table)}) as published_count"
         )
     if not parts:
         return ""
     return (
-        "select entity, rows_count, published_count,"
+        f"select {text(judged_as) if judged_as else 'mart'} as entity, mart, rows_count, published_count,"
         " rows_count / nullif(published_count, 0) as share from (" + " union all ".join(parts) + ")"
     )
 

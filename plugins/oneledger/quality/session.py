@@ -40,8 +40,8 @@ class CheckSession:
         warm_up()
         import great_expectations as gx
 
-        for name in ("great_expectations", "great_expectations.datasource"):
-            logging.getLogger(name).setLevel(logging.ERROR)
+        # Its notes about temporary folders are no news to whoever reads the run's progress.
+        logging.getLogger("great_expectations").propagate = False
         self._context = gx.get_context(mode="ephemeral")
         quiet: Any = {"globally": False, "metric_calculations": False}
         self._context.variables.progress_bars = quiet
