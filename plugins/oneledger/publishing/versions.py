@@ -59,8 +59,9 @@ class PublishedVersion:
         return sorted((self.path / FACTS_DIR / name).glob("*.parquet"))
 
     def fact_names(self) -> list[str]:
+        """The daily facts that have at least one month."""
         folder = self.path / FACTS_DIR
-        return sorted(found.name for found in folder.iterdir() if found.is_dir()) if folder.is_dir() else []
+        return sorted({file.parent.name for file in folder.glob("*/*.parquet")})
 
 
 def list_versions(settings: Settings) -> list[PublishedVersion]:
