@@ -28,14 +28,15 @@ spent as (
     group by project_id
 ),
 
-delivered as (
-    select count(*) > 0 as has_spending_lines
+spending_record as (
+    select min(month) as first_month
     from {{ ref('int_spending_line') }}
 ),
 
 -- The finance bureau releases and pays public money; what an owner pays out of its own pocket never
--- appears in its workbooks, so its absence there says nothing. A project whose money was released and
--- that has no spending line has spent 0; one without release may be paid from another budget line.
+-- appears in its workbooks, so its absence there says nothing. A project whose money was released since the
+-- spending records begin and that has no line has spent 0; one released before may have spent it before, and
+-- one without release may be paid from another budget line.
 joined as (
     select
         project.project_id,
@@ -47,12 +48,12 @@ joined as (
         released.releases_count,
         coalesce(
             spent.spent_cny,
-            case when released.released_cny is not null and delivered.has_spending_lines then 0 end
+            case when released.first_released_on >= spending_record.first_month then 0 end
         ) as spent_cny,
         spent.first_spent_on,
         spent.spending_lines_count
     from project
-    cross join delivered
+    cross join spending_record
     left join released on project.project_id = released.project_id
     left join spent on project.project_id = spent.project_id
 )

@@ -11,9 +11,9 @@ with call as (
         failed_calls_count,
         updated_at
     from {{ ref('stg_irs__interface_call') }}
-    {% if is_incremental() -%}
-    where {{ is_in_months('call_on', changed_call_months()) }}
-    {%- endif %}
+    {% if is_incremental() %}
+        where {{ is_in_months('call_on', changed_call_months()) }}
+    {% endif %}
 ),
 
 fingerprinted as (
