@@ -8,7 +8,7 @@ import typer
 
 from oneledger.cli.output import emit_json, finish, say
 
-DOCTOR_HELP = """Look at the installation: Python, packages, catalogue, connections, models, disk, lock, published version.
+DOCTOR_HELP = """Look at the installation: Python, packages, catalogue, connections, models, disk, lock, version.
 
 Examples:
 

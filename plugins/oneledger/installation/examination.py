@@ -94,7 +94,7 @@ def _packages(settings: Settings) -> Iterator[Finding]:
             wrong.append(f"{name} {installed}, locked {version}")
     value = "; ".join(wrong[:10]) if wrong else f"{len(pinned)} as locked"
     yield Finding(
-        "软件包 packages", not wrong, value, "Run `make setup` (or `make run`), which installs the lock file."
+        "软件包 packages", not wrong, value, "Run `make setup`, which installs the lock file."
     )
 
 
