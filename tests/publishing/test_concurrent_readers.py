@@ -24,7 +24,8 @@ stop = time.monotonic() + seconds
 while time.monotonic() < stop:
     folder = link.resolve()
     with duckdb.connect(str(folder / "marts.duckdb"), read_only=True) as marts:
-        first = marts.execute("select max(visitors_count) from marts.marts.app_usage_month").fetchall()
+        usage = "select max(visitors_count) from marts.marts.app_usage_month where app_id = 'a1'"
+        first = marts.execute(usage).fetchall()
         second = marts.execute("select max(stars) from evaluation.app_stars").fetchall()
         facts = marts.execute(
             f"select min(visitors_count) from read_parquet('{folder}/facts/fct_app_usage_day/2022-10.parquet')"
