@@ -37,7 +37,7 @@ create table evaluation.indicator as select unnest(['use', 'online']) as indicat
 create table evaluation.population as
     select 'r-1' as run_id, 'app-' || i as app_id, i < 8 as is_in_scope from range(10) as t (i);
 create table evaluation.indicator_points as
-    select run_id, app_id, indicator_id, 5.0 as points, 20.0 as weight
+    select run_id, app_id, indicator_id, 5.0::double as points, 20.0::double as weight
     from evaluation.population cross join evaluation.indicator where is_in_scope;
 create table evaluation.app_stars as select run_id, app_id, 4 as stars from evaluation.population where is_in_scope;
 """
@@ -117,7 +117,8 @@ def test_marts_that_contradict_each_other_close_the_gate(
 @pytest.mark.parametrize(
     ("change", "blocks"),
     [
-        (lambda con: con.execute("delete from marts.app_usage_month where app_id in ('app-1', 'app-2', 'app-3')"), True),
+        (lambda con: con.execute("delete from marts.app_usage_month where app_id in ('app-1', 'app-2', 'app-3')"),
+         True),
         (lambda con: con.execute("insert into marts.app_usage_month by name select 'new' as app_id,"
                                  " date '2022-10-01' as month"), False),
     ],
