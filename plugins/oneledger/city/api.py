@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI, Request, Response
 
 from oneledger.city.allowance import Allowance
-from oneledger.city.asking import BadQuestion, Page, Question, Store, question_of_cursor
+from oneledger.city.asking import BadQuestionError, Page, Question, Store, question_of_cursor
 from oneledger.city.faults import Fault, read_faults
 from oneledger.city.registry import ENTITIES, RegistryEntity
 
@@ -36,7 +36,7 @@ class ApiSetup:
     allowance: Allowance
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """An answer other than 200, with a message."""
 
     def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
@@ -51,8 +51,8 @@ def make_api(setup: ApiSetup) -> FastAPI:
     api = FastAPI(title="IRS (synthetic)", openapi_url=None, docs_url=None, redoc_url=None)
     store_path = Path(setup.store_path)
 
-    @api.exception_handler(Refusal)
-    def refuse(request: Request, refusal: Refusal) -> Response:
+    @api.exception_handler(RefusalError)
+    def refuse(request: Request, refusal: RefusalError) -> Response:
         return _json({"message": refusal.message, "synthetic": True}, refusal.status, refusal.headers)
 
     @api.exception_handler(404)
@@ -77,17 +77,17 @@ def make_api(setup: ApiSetup) -> FastAPI:
         _authorize(request, setup)
         wait = setup.allowance.wait_seconds(request.client.host if request.client else "")
         if wait:
-            raise Refusal(429, f"too many requests; ask again in {wait} s", {"Retry-After": str(wait)})
+            raise RefusalError(429, f"too many requests; ask again in {wait} s", {"Retry-After": str(wait)})
         if path not in ENTITIES:
-            raise Refusal(404, f"/v1/{path} does not exist; the collections are listed at /v1/")
+            raise RefusalError(404, f"/v1/{path} does not exist; the collections are listed at /v1/")
         faults = [fault for fault in read_faults(store_path) if fault.path == path]
         spoiled = _spoiled_answer(faults)
         if spoiled is not None:
             return spoiled
         try:
             question = _question(ENTITIES[path], request, setup)
-        except BadQuestion as error:
-            raise Refusal(400, str(error)) from error
+        except BadQuestionError as error:
+            raise RefusalError(400, str(error)) from error
         body = _body(setup.store.page(question), question, faults)
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         if etag in (request.headers.get("if-none-match") or ""):
@@ -100,7 +100,7 @@ def make_api(setup: ApiSetup) -> FastAPI:
 def _authorize(request: Request, setup: ApiSetup) -> None:
     given = request.headers.get("authorization", "")
     if not secrets.compare_digest(given.encode("utf-8"), f"Bearer {setup.token}".encode()):
-        raise Refusal(
+        raise RefusalError(
             401,
             "a bearer token is needed: Authorization: Bearer <token>; it is the password of the connection"
             " in connections.env",
@@ -112,10 +112,10 @@ def _question(entity: RegistryEntity, request: Request, setup: ApiSetup) -> Ques
     asked = request.query_params
     unknown = set(asked) - {"limit", "cursor", "updated_since", "as_of"}
     if unknown:
-        raise BadQuestion(f"unknown parameter {sorted(unknown)[0]!r}; known are limit, cursor, updated_since, as_of")
+        raise BadQuestionError(f"unknown parameter {sorted(unknown)[0]!r}; known are limit, cursor, updated_since, as_of")
     text = asked.get("limit", str(DEFAULT_LIMIT))
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= LARGEST_LIMIT:
-        raise BadQuestion(f"limit is {text!r}; it must be a whole number from 1 to {LARGEST_LIMIT}")
+        raise BadQuestionError(f"limit is {text!r}; it must be a whole number from 1 to {LARGEST_LIMIT}")
     limit = int(text)
     if "cursor" in asked:
         return question_of_cursor(asked["cursor"], entity, limit)
@@ -124,15 +124,15 @@ def _question(entity: RegistryEntity, request: Request, setup: ApiSetup) -> Ques
         try:
             as_of = dt.date.fromisoformat(asked["as_of"])
         except ValueError as error:
-            raise BadQuestion(f"as_of is {asked['as_of']!r}; it must be a date as yyyy-mm-dd") from error
+            raise BadQuestionError(f"as_of is {asked['as_of']!r}; it must be a date as yyyy-mm-dd") from error
         if as_of > setup.last_on:
-            raise BadQuestion(f"as_of is {as_of}; nothing is known after {setup.last_on}")
+            raise BadQuestionError(f"as_of is {as_of}; nothing is known after {setup.last_on}")
     since = asked.get("updated_since", "")
     if since:
         try:
             moment = dt.datetime.fromisoformat(since)
         except ValueError as error:
-            raise BadQuestion(f"updated_since is {since!r}; it must be yyyy-mm-ddThh:mm:ss, Asia/Shanghai") from error
+            raise BadQuestionError(f"updated_since is {since!r}; it must be yyyy-mm-ddThh:mm:ss, Asia/Shanghai") from error
         since = moment.replace(tzinfo=None).isoformat(timespec="seconds")
     return Question(entity, limit, as_of, since)
 

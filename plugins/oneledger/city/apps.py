@@ -16,6 +16,9 @@ ZHELIBAN_ENDS = ("zheliban_app", "zheliban_wechat", "zheliban_alipay")
 _PLAIN = {"five": (14, 14), "four": (19, 21), "three": (37, 39), "none": (12, 16)}
 
 
+NOT_USED = Quality(0, 0, 0)
+
+
 @dataclass
 class Listing:
     """One stretch of time on one release end; ``delisted_on`` is the first day without it."""
@@ -51,9 +54,9 @@ class App:
     no_sharing_reason: str | None = None
     reason_given_on: dt.date | None = None
     weak_matter: str | None = None
-    registered_on: dt.date = D(2020, 1, 1)
+    registered_on: dt.date = dt.date.min
     listings: list[Listing] = field(default_factory=list)
-    quality: Quality = Quality(0, 0, 0)
+    quality: Quality = NOT_USED
     provisioned: int = 0
     quiet_until: dt.date | None = None
     season_months: tuple[int, ...] = ()

@@ -16,7 +16,7 @@ from oneledger.city.irs_store import store_dir
 from oneledger.city.registry import RegistryEntity
 
 
-class BadQuestion(ValueError):
+class BadQuestionError(ValueError):
     """The request cannot be answered: the message says which parameter is wrong and what it must be."""
 
 
@@ -55,15 +55,15 @@ def cursor_of(question: Question, last: tuple[str, str], total: int) -> str:
 
 
 def question_of_cursor(cursor: str, entity: RegistryEntity, limit: int) -> Question:
-    """The question that a cursor continues; raises BadQuestion for one that this API did not give."""
+    """The question that a cursor continues; raises BadQuestionError for one that this API did not give."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         path, as_of, since, after, key, total = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         question = Question(entity, limit, dt.date.fromisoformat(as_of), str(since), (str(after), str(key)), int(total))
     except (binascii.Error, ValueError, TypeError) as error:
-        raise BadQuestion("cursor is not one that this API gave; start again without it") from error
+        raise BadQuestionError("cursor is not one that this API gave; start again without it") from error
     if path != entity.path:
-        raise BadQuestion(f"cursor belongs to /v1/{path}, not to /v1/{entity.path}; start again without it")
+        raise BadQuestionError(f"cursor belongs to /v1/{path}, not to /v1/{entity.path}; start again without it")
     return question
 
 

@@ -41,7 +41,7 @@ def draw_departments() -> list[Department]:
             kind,
             "city" if code == names.CITY_CODE else "county",
             code,
-            dt.datetime(2019, 1, 2, 9, 0) + dt.timedelta(minutes=number),
+            dt.datetime.combine(dt.date(2019, 1, 2), dt.time(9)) + dt.timedelta(minutes=number),
         )
         for number, (name, kind, code) in enumerate(wanted, start=1)
     ]

@@ -26,7 +26,7 @@ FINDINGS: tuple[tuple[str, str, str, dt.date | None, str], ...] = (
     ("12个浙政钉应用的使用率较低", "督导优化或整改，提高应用绩效", "数字政府处", D(2022, 9, 22), "下架、组件整合、规范上架"),
     ("进一步建立完善制度机制", "围绕数改项目全生命周期完善管理制度", "综合处", None, "拓展项目范围、新增预审机制、推动市域一体"),
     ("进一步提升场景落地质效", "根据上线率、使用率、满意率调整保障比例", "项目管理处", None, "首轮绩效评价、四类指标、十个项目深入评估"),
-)  # fmt: skip
+)
 
 
 def write_rectification(folder: Path, since: dt.date, last: dt.date) -> dict[str, int]:

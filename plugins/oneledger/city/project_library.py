@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -86,28 +87,35 @@ def write_library(
     Raises:
         ConfigurationError: the database cannot be reached or written.
     """
+    with open_library(uri) as connection:
+        if new_from is None:
+            _schema.drop_all(connection)
+            _schema.create_all(connection)
+            connection.execute(SYNTHETIC_LABEL.insert(), [{"label": LABEL}])
+            connection.execute(RULE_ARTICLE.insert(), rule_articles())
+        progress.begin("project library", scale)
+        for copy_number in range(scale):
+            progress.advance(1, _write_copy(connection, projects, draw, copy_number, new_from, last))
+        return {
+            table.name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+            for table in _schema.sorted_tables
+        }
+
+
+@contextmanager
+def open_library(uri: str) -> Iterator[sa.Connection]:
+    """A transaction on the project library; a database error becomes a ConfigurationError that names it."""
     try:
         engine = sa.create_engine(_driver_uri(uri))
         with engine.begin() as connection:
-            if new_from is None:
-                _schema.drop_all(connection)
-                _schema.create_all(connection)
-                connection.execute(SYNTHETIC_LABEL.insert(), [{"label": LABEL}])
-                connection.execute(RULE_ARTICLE.insert(), rule_articles())
-            progress.begin("project library", scale)
-            for copy_number in range(scale):
-                progress.advance(1, _write_copy(connection, projects, draw, copy_number, new_from, last))
-            counted = {
-                table.name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
-                for table in _schema.sorted_tables
-            }
+            yield connection
         engine.dispose()
     except sa.exc.SQLAlchemyError as error:
+        name = uri.split("@")[-1]
         raise ConfigurationError(
-            f"The project library at {sa.make_url(uri).render_as_string()} cannot be written: {error}. "
+            f"The project library at {name} cannot be written: {error}. "
             "Check --project-library; it must be a SQLAlchemy URI such as postgresql://user:password@host/database."
         ) from error
-    return counted
 
 
 def _driver_uri(uri: str) -> str:

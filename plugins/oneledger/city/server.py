@@ -16,8 +16,8 @@ from oneledger.city.irs_store import store_dir
 from oneledger.settings import ConfigurationError, Settings
 
 # Requests a second for each unit of scale: a load of the reference city meets a few 429.
-RATE_PER_SCALE = 10.0
-BURST_SECONDS = 2.0
+RATE_PER_SCALE = 8.0
+BURST_SECONDS = 1.0
 
 
 @dataclass(frozen=True)

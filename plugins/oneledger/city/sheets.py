@@ -13,7 +13,7 @@ import xlsxwriter
 from oneledger.city.calendar import chinese_date
 from oneledger.city.irs_store import LABEL
 
-_CREATED = dt.datetime(2021, 1, 1)
+_CREATED = dt.datetime.combine(dt.date(2021, 1, 1), dt.time())
 NOTE = "注：本表为合成数据（synthetic data），由程序生成，不涉及真实单位和项目。"
 
 

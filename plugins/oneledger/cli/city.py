@@ -92,7 +92,7 @@ def serve(
         typer.Option(envvar="ONELEDGER_CITY_TOKEN", help="Bearer token; default the one in connections.env."),
     ] = None,
     rate: Annotated[
-        float | None, typer.Option(help="Requests a second before 429; 0 no limit; default 10 times the scale.")
+        float | None, typer.Option(help="Requests a second before 429; 0 no limit; default 8 times the scale.")
     ] = None,
     out: Out = None,
 ) -> None:
