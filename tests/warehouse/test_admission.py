@@ -163,7 +163,7 @@ def test_an_admission_broken_off_leaves_nothing_half(
             installation.admit()
     assert installation.rows(VISITORS) == [("A", 1)]
     assert installation.rows("select count(*) from quarantine.row") == [(0,)]
-    assert installation.rows("select batch_id from control.batch") == [("portal.usage.20220601.r001",)]
+    assert installation.rows("select batch_id from control.admitted_batch") == [("portal.usage.20220601.r001",)]
     installation.admit()
     assert installation.rows(VISITORS) == [("A", 2)]
 

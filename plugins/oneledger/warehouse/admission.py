@@ -1,14 +1,16 @@
 """Admission: raw batches → typed rows in ``admitted``, broken rows in ``quarantine``, counts that add up.
 
-Each entity is one transaction: a killed admission leaves nothing half, and the next one does what is left.
+A batch comes whole, together with what it replaces, its reports and its outcome, in one transaction: a
+killed admission leaves nothing half, and the next one does what is left.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import duckdb
 
@@ -74,30 +76,37 @@ def _admit_entity(
     progress: Progress,
 ) -> list[Outcome]:
     started_at = utc_now()
+    try:
+        with _transaction(connection):
+            register_batches(connection, settings, entity, new)
+            plan = plan_admission(connection, entity)
+            due = _superseded_outcomes(connection, entity, new, run_id, started_at)
+            note_outcomes_due(connection, due)
+        if not plan.is_empty:
+            counts = EntityAdmission(connection, settings, plan, run_id, progress).run(
+                lambda admitted: note_outcomes_due(
+                    connection, _admitted_outcomes(connection, plan, admitted, run_id, started_at)
+                )
+            )
+            progress(_sentence(plan, counts))
+        elif not due:
+            return []
+    except (UnusableBatchError, CountsDoNotReconcileError, duckdb.Error) as error:
+        progress(f"{entity.full_id}: not admitted: {error}")
+        done = write_outcomes_due(connection, settings)
+        return [*done, _failed(settings, entity, run_id, started_at, error)]
+    return write_outcomes_due(connection, settings)
+
+
+@contextlib.contextmanager
+def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     connection.execute("begin transaction")
     try:
-        register_batches(connection, settings, entity, new)
-        plan = plan_admission(connection, entity)
-        if plan.is_empty:
-            due = _superseded_outcomes(connection, entity, new, run_id, started_at)
-        else:
-            counts = EntityAdmission(connection, settings, plan, run_id, progress).run()
-            due = _superseded_outcomes(connection, entity, new, run_id, started_at)
-            due += _admitted_outcomes(connection, plan, counts, run_id, started_at)
-        note_outcomes_due(connection, due)
+        yield
         connection.execute("commit")
-    except (UnusableBatchError, CountsDoNotReconcileError, duckdb.Error) as error:
-        connection.execute("rollback")
-        progress(f"{entity.full_id}: not admitted: {error}")
-        return [_failed(settings, entity, run_id, started_at, error)]
     except BaseException:
         connection.execute("rollback")
         raise
-    if plan.is_empty and not due:
-        return []
-    if not plan.is_empty:
-        progress(_sentence(plan, counts))
-    return write_outcomes_due(connection, settings)
 
 
 def _admitted_outcomes(
@@ -205,7 +214,7 @@ def _failed(settings: Settings, entity: Entity, run_id: str, started_at: dt.date
             verdict="failed",
             source=entity.source_id,
             entity=entity.id,
-            message=f"{entity.full_id} was not admitted, its rows are those of before: {first_line}",
+            message=f"{entity.full_id} was not admitted, its rows stand as before: {first_line}",
             remedy="mend what the message names and run `oneledger run` again; the other entities are admitted",
             detail={"error": type(error).__name__, "text": json.dumps(str(error), ensure_ascii=False)[:4000]},
             started_at=started_at,

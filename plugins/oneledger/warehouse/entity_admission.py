@@ -15,7 +15,7 @@ from oneledger.raw import raw_path
 from oneledger.settings import Settings
 from oneledger.warehouse.contract import admitted_table, contract_hash, date_column, filled_columns
 from oneledger.warehouse.control import utc_timestamp
-from oneledger.warehouse.merging import merge_chunk, settle_reports
+from oneledger.warehouse.merging import accepted_rows, merge_chunk, settle_reports
 from oneledger.warehouse.received_text import sql_text
 from oneledger.warehouse.registration import AdmissionPlan, UnusableBatchError
 from oneledger.warehouse.repeated_rows import find_repeated_rows, report_conflicts
@@ -50,9 +50,18 @@ class BatchCounts:
     findings: int
 
 
+@dataclass(frozen=True)
+class StagedChunk:
+    """The raw files that ``chunk`` was read from, and whether any of its rows share a key within a batch."""
+
+    files: list[Path]
+    raw_columns: set[str]
+    has_repeated: bool
+
+
 @dataclass
 class EntityAdmission:
-    """Carries out one plan. The caller begins and ends the transaction and holds the writer's lock."""
+    """Carries out one plan, in transactions of its own. The caller holds the writer's lock."""
 
     connection: duckdb.DuckDBPyConnection
     settings: Settings
@@ -65,28 +74,60 @@ class EntityAdmission:
     def entity(self) -> Entity:
         return self.plan.entity
 
-    def run(self) -> list[BatchCounts]:
+    def run(self, before_commit: Callable[[list[BatchCounts]], None]) -> list[BatchCounts]:
         """Remove and add; returns the counts of the added batches in delivery order.
+
+        What belongs together commits together: for partitions each chunk of whole batches with what it
+        replaces, for merged deliveries everything. A failure leaves what was committed before it.
+
+        Args:
+            before_commit: called in each transaction with the counts of its batches.
 
         Raises:
             UnusableBatchError: raw rows of a batch are missing.
             CountsDoNotReconcileError: the counts of a batch do not add up.
             duckdb.Error: a raw file cannot be read.
         """
-        self._remove()
-        counts: list[BatchCounts] = []
-        if self.plan.added:
-            files = {batch_id: self._raw_file(batch_id) for batch_id in self.plan.added}
-            rows = raw_row_counts(self.connection, list(files.values()))
-            statement = StagingStatement.of(self.entity)
-            done = 0
-            for chunk in self._chunks(rows):
-                counts += self._add(statement, chunk, files, rows)
-                done += len(chunk)
-                if done < len(files):
-                    self.progress(f"{self.entity.full_id}: {done} of {len(files)} batches admitted")
-        self._note_source_state()
-        return counts
+        files = {batch_id: self._raw_file(batch_id) for batch_id in self.plan.added}
+        rows = raw_row_counts(self.connection, list(files.values())) if files else {}
+        statement = StagingStatement.of(self.entity)
+        all_counts: list[BatchCounts] = []
+        for removed, chunks in self._units(list(self._chunks(rows))):
+            # A table staged within the transaction that reads it is read by one thread, at half the speed.
+            staged = self._stage(statement, chunks[0], files) if chunks else None
+            self.connection.execute("begin transaction")
+            try:
+                self._remove(removed, kept=set(self.plan.added))
+                counts: list[BatchCounts] = []
+                for chunk in chunks:
+                    staged = staged or self._stage(statement, chunk, files)
+                    counts += self._add(statement, chunk, staged, rows)
+                    staged = None
+                self._note_source_state()
+                before_commit(counts)
+                self.connection.execute("commit")
+            except BaseException:
+                self.connection.execute("rollback")
+                raise
+            all_counts += counts
+            if len(all_counts) < len(files):
+                self.progress(f"{self.entity.full_id}: {len(all_counts)} of {len(files)} batches admitted")
+        return all_counts
+
+    def _units(self, chunks: list[list[str]]) -> list[tuple[list[str], list[list[str]]]]:
+        """What commits together: the batches that go, and the chunks that come."""
+        removed = list(self.plan.removed)
+        if self.entity.delivery != "partition" or len(chunks) < 2:
+            return [(removed, chunks)]
+        units = []
+        for chunk in chunks:
+            partitions = {_partition_of(batch_id) for batch_id in chunk}
+            going = [batch_id for batch_id in removed if _partition_of(batch_id) in partitions]
+            removed = [batch_id for batch_id in removed if _partition_of(batch_id) not in partitions]
+            units.append((going, [chunk]))
+        if removed:
+            units.append((removed, []))
+        return units
 
     def _raw_file(self, batch_id: str) -> Path:
         path = raw_path(self.settings, self.entity.source_id, self.entity.id, batch_id)
@@ -113,15 +154,15 @@ class EntityAdmission:
         if chunk:
             yield chunk
 
-    def _remove(self) -> None:
+    def _remove(self, removed: list[str], kept: set[str]) -> None:
         """Take back the rows, reports and counts of the removed batches; their dates are to be published anew."""
-        if not self.plan.removed:
+        if not removed:
             return
         connection, entity = self.connection, self.entity
         connection.execute(
             "create or replace temp table leaving as select batch_id, business_on from control.admitted_batch "
             "where batch_id in (select unnest(?))",
-            [list(self.plan.removed)],
+            [removed],
         )
         bounds = connection.execute("select min(business_on), max(business_on) from leaving").fetchone()
         # The dates come first: row groups of other dates are then passed over by their minimum and maximum.
@@ -142,16 +183,14 @@ class EntityAdmission:
                 f"delete from {table} where source = ? and entity = ? and batch_id in (select batch_id from leaving)",
                 [entity.source_id, entity.id],
             )
-        kept = set(self.plan.added)
         connection.execute(
             "delete from control.admitted_batch where batch_id in (select unnest(?))",
-            [[batch_id for batch_id in self.plan.removed if batch_id not in kept]],
+            [[batch_id for batch_id in removed if batch_id not in kept]],
         )
 
-    def _add(
-        self, statement: StagingStatement, chunk: list[str], files: dict[str, Path], rows: dict[str, int]
-    ) -> list[BatchCounts]:
-        connection, entity = self.connection, self.entity
+    def _stage(self, statement: StagingStatement, chunk: list[str], files: dict[str, Path]) -> StagedChunk:
+        """Fill the temporary tables ``arriving``, ``chunk`` and ``repeated``."""
+        connection = self.connection
         paths = [files[batch_id] for batch_id in chunk]
         connection.execute(
             "create or replace temp table arriving as "
@@ -162,10 +201,15 @@ class EntityAdmission:
         )
         raw_columns = raw_columns_of(connection, paths)
         connection.execute(f"create or replace temp table chunk as {statement.select(paths, raw_columns)}")
-        has_repeated = find_repeated_rows(connection, entity)
-        counts = self._counts(chunk, rows, has_repeated)
-        self._report(statement, paths, raw_columns, counts)
-        inserted = merge_chunk(connection, entity, has_repeated=has_repeated)
+        return StagedChunk(paths, raw_columns, find_repeated_rows(connection, self.entity))
+
+    def _add(
+        self, statement: StagingStatement, chunk: list[str], staged: StagedChunk, rows: dict[str, int]
+    ) -> list[BatchCounts]:
+        connection, entity = self.connection, self.entity
+        counts = self._counts(chunk, rows, staged.has_repeated)
+        self._report(statement, staged, counts)
+        inserted = merge_chunk(connection, entity, has_repeated=staged.has_repeated)
         accepted = sum(batch.accepted for batch in counts)
         if inserted != accepted:
             raise CountsDoNotReconcileError(
@@ -198,7 +242,7 @@ class EntityAdmission:
             with staged as (
                 select
                     _ordinal, count(*) as received, count(*) filter (_broken is not null) as broken,
-                    count(*) filter (_warned is not null and _broken is null) as findings
+                    count(*) filter (_warned is not null and {accepted_rows(has_repeated)}) as findings
                 from chunk group by 1
             ),
             repeated_rows as ({repeated})
@@ -239,22 +283,17 @@ class EntityAdmission:
             )
         return counts
 
-    def _report(
-        self, statement: StagingStatement, paths: list[Path], raw_columns: set[str], counts: list[BatchCounts]
-    ) -> None:
+    def _report(self, statement: StagingStatement, staged: StagedChunk, counts: list[BatchCounts]) -> None:
         run = [self.run_id, self.entity.source_id, self.entity.id, self.found_at]
-        conflicts = self.connection.execute(
-            "select count(*) from duckdb_tables() where database_name = 'temp' and table_name = 'repeated'"
-        ).fetchone()
         if any(batch.quarantined for batch in counts):
             self._report_broken("quarantine.row", "_broken is not null", "_broken", statement.checks, run)
-            if conflicts and conflicts[0]:
-                report_conflicts(self.connection, statement, paths, raw_columns, _record_key(self.entity), run)
+            if staged.has_repeated:
+                report_conflicts(
+                    self.connection, statement, staged.files, staged.raw_columns, _record_key(self.entity), run
+                )
         if any(batch.findings for batch in counts):
-            accepted = "_warned is not null and _broken is null"
-            if conflicts and conflicts[0]:
-                accepted += " and rowid not in (select row_id from repeated where verdict <> 'kept')"
-            self._report_broken("checks.row_finding", accepted, "_warned", statement.checks, run)
+            found = f"_warned is not null and {accepted_rows(staged.has_repeated)}"
+            self._report_broken("checks.row_finding", found, "_warned", statement.checks, run)
 
     def _report_broken(
         self, table: str, condition: str, positions: str, checks: tuple[Check, ...], run: list[object]
@@ -327,6 +366,10 @@ class EntityAdmission:
             """,
             [self.found_at, self.entity.max_age_hours, self.entity.source_id, self.entity.id],
         )
+
+
+def _partition_of(batch_id: str) -> str:
+    return batch_id.rpartition(".")[0]
 
 
 def _record_key(entity: Entity) -> str:

@@ -9,6 +9,13 @@ from oneledger.warehouse.contract import admitted_table, filled_columns
 from oneledger.warehouse.received_text import sql_text
 
 
+def accepted_rows(has_repeated: bool) -> str:
+    """SQL condition over ``chunk``: the row breaks no rule and is no copy or contradiction of another."""
+    if not has_repeated:
+        return "_broken is null"
+    return "_broken is null and rowid not in (select row_id from repeated where verdict <> 'kept')"
+
+
 def merge_chunk(connection: duckdb.DuckDBPyConnection, entity: Entity, *, has_repeated: bool) -> int:
     """Bring the accepted rows of ``chunk`` into the admitted table; returns how many were accepted.
 
@@ -16,9 +23,7 @@ def merge_chunk(connection: duckdb.DuckDBPyConnection, entity: Entity, *, has_re
     natural key the newest row stands (by business date; by time of change and then batch), and with
     ``full`` a record that the newest batch leaves out is marked ``_is_omitted``.
     """
-    accepted = "_broken is null"
-    if has_repeated:
-        accepted += " and rowid not in (select row_id from repeated where verdict <> 'kept')"
+    accepted = accepted_rows(has_repeated)
     if entity.delivery == "partition":
         return _insert(connection, entity, f"chunk where {accepted}")
     counted = connection.execute(f"select count(*) from chunk where {accepted}").fetchone()
