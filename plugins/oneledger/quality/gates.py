@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from typing import Any
 
 import duckdb
 
@@ -25,7 +25,6 @@ from oneledger.quality.evidence import (
     natural_keys_evidence,
     prepare,
     references_evidence,
-    text,
 )
 from oneledger.quality.gate_state import Gate
 from oneledger.quality.mart_evidence import mart_keys_evidence, row_counts_evidence
@@ -133,23 +132,26 @@ class _Judge:
         except duckdb.Error as error:
             raise ExpectationError(f"the evidence of check {check.check_id} cannot be made: {error}") from error
         columns = [row[0] for row in self._session.execute(f"describe {quote(table)}")]
-        made = []
-        for (entity,) in self._session.execute(f"select distinct entity from {quote(table)} order by 1"):
-            rows = f"select * from {quote(table)} where entity = {text(entity)}"
-            judged = self._session.judge(rows, [check.expectation], index_columns=columns)[0]
-            shown = [_filled(check.wording.observed, row) for row in judged.unexpected_rows[:_SHOWN_ROWS]]
-            more = judged.unexpected_count - len(shown)
-            if not shown and not judged.is_met:
-                shown = [_filled(check.wording.observed, self._first(rows, columns))]
-            observed = "; ".join(shown) + (f"; and {more} more" if shown and more > 0 else "")
-            if judged.is_met:
-                count = self._session.execute(f"select count(*) from ({rows})")[0][0]
-                observed = f"{count} judged, all as expected"
-            if check.count_column:
-                total = sum(row[check.count_column] for row in judged.unexpected_rows)
-                judged = replace(judged, unexpected_count=total)
-            made.append(self._result(check, entity, judged, observed, check.wording.expected))
-        return made
+        # One judgement for all entities: each costs Great Expectations a tenth of a second whatever the data.
+        judged = self._session.judge(f"select * from {quote(table)}", [check.expectation], index_columns=columns)[0]
+        if not judged.is_met and not judged.unexpected_rows:
+            raise ExpectationError(f"check {check.check_id} names no rows; its expectation must be on a column")
+        unexpected: dict[str, list[dict[str, Any]]] = {}
+        for row in judged.unexpected_rows:
+            unexpected.setdefault(str(row["entity"]), []).append(row)
+        counted = self._session.execute(f"select entity, count(*) from {quote(table)} group by entity order by 1")
+        return [self._entity_result(check, entity, count, unexpected.get(entity, [])) for entity, count in counted]
+
+    def _entity_result(
+        self, check: Check, entity: str, count: int, unexpected: Sequence[dict[str, Any]]
+    ) -> CheckResult:
+        shown = [_filled(check.wording.observed, row) for row in unexpected[:_SHOWN_ROWS]]
+        if more := len(unexpected) - len(shown):
+            shown.append(f"and {more} more")
+        faults = sum(row[check.count_column] for row in unexpected) if check.count_column else len(unexpected)
+        judged = Judgement(not unexpected, faults, (), ())
+        observed = "; ".join(shown) if unexpected else f"{count} judged, all as expected"
+        return self._result(check, entity, judged, observed, check.wording.expected)
 
     def _query_of(self, check: Check) -> str:
         if not check.is_generated:
@@ -206,10 +208,6 @@ class _Judge:
             [value],
         )
         return f"for instance {found[0][0]} row {found[0][1]}" if found else ""
-
-    def _first(self, rows: str, columns: Sequence[str]) -> dict[str, object]:
-        found = self._session.execute(f"{rows} limit 1")
-        return dict(zip(columns, found[0], strict=True)) if found else {}
 
     def _result(self, check: Check, entity: str, judged: Judgement, observed: str, expected: str) -> CheckResult:
         source = self._catalogue.sources.get(entity.partition(".")[0])
