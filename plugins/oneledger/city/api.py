@@ -17,6 +17,9 @@ from oneledger.city.registry import ENTITIES, RegistryEntity
 
 DEFAULT_LIMIT, LARGEST_LIMIT = 500, 10_000
 # Header values are Latin-1: the Chinese label stands in the body.
+_MAINTENANCE_PAGE = (
+    "<!DOCTYPE html><html><head><title>系统维护</title></head><body><h1>系统维护中，请稍后再试</h1></body></html>"
+)
 _HEADERS = {"X-Data-Label": "synthetic", "Cache-Control": "private, no-cache"}
 
 
@@ -112,7 +115,9 @@ def _question(entity: RegistryEntity, request: Request, setup: ApiSetup) -> Ques
     asked = request.query_params
     unknown = set(asked) - {"limit", "cursor", "updated_since", "as_of"}
     if unknown:
-        raise BadQuestionError(f"unknown parameter {sorted(unknown)[0]!r}; known are limit, cursor, updated_since, as_of")
+        raise BadQuestionError(
+            f"unknown parameter {sorted(unknown)[0]!r}; known are limit, cursor, updated_since, as_of"
+        )
     text = asked.get("limit", str(DEFAULT_LIMIT))
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= LARGEST_LIMIT:
         raise BadQuestionError(f"limit is {text!r}; it must be a whole number from 1 to {LARGEST_LIMIT}")
@@ -132,7 +137,9 @@ def _question(entity: RegistryEntity, request: Request, setup: ApiSetup) -> Ques
         try:
             moment = dt.datetime.fromisoformat(since)
         except ValueError as error:
-            raise BadQuestionError(f"updated_since is {since!r}; it must be yyyy-mm-ddThh:mm:ss, Asia/Shanghai") from error
+            raise BadQuestionError(
+                f"updated_since is {since!r}; it must be yyyy-mm-ddThh:mm:ss, Asia/Shanghai"
+            ) from error
         since = moment.replace(tzinfo=None).isoformat(timespec="seconds")
     return Question(entity, limit, as_of, since)
 
@@ -155,8 +162,7 @@ def _body(page: Page, question: Question, faults: list[Fault]) -> bytes:
 def _spoiled_answer(faults: list[Fault]) -> Response | None:
     for fault in faults:
         if fault.kind == "html_error_page":
-            page = "<!DOCTYPE html><html><head><title>系统维护</title></head><body><h1>系统维护中，请稍后再试</h1></body></html>"
-            return Response(page, media_type="text/html; charset=utf-8", headers=_HEADERS)
+            return Response(_MAINTENANCE_PAGE, media_type="text/html; charset=utf-8", headers=_HEADERS)
         if fault.kind == "server_error":
             return _json({"message": "internal error", "synthetic": True}, 503)
     return None

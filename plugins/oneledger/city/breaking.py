@@ -71,7 +71,7 @@ def break_city(kind: str, city_dir: Path, day: dt.date | None = None) -> str:
 
 def _change_project_level(target: Target) -> str:
     with open_library(target.library) as connection:
-        number = connection.execute(
+        number: str = connection.execute(
             sa.text("select min(project_no) from project where level = '县区' and declared_on < '2022-01-01'")
         ).scalar_one()
         connection.execute(
@@ -82,7 +82,9 @@ def _change_project_level(target: Target) -> str:
 
 def _remove_project(target: Target) -> str:
     with open_library(target.library) as connection:
-        number = connection.execute(sa.text("select max(project_no) from project where level = '县区'")).scalar_one()
+        number: str = connection.execute(
+            sa.text("select max(project_no) from project where level = '县区'")
+        ).scalar_one()
         for table in ("project_stage_event", "pre_review", "expert_review", "project_app_link", "project"):
             connection.execute(sa.text(f"delete from {table} where project_no = :number"), {"number": number})
     return f"project {number} and what belongs to it removed"
@@ -179,7 +181,8 @@ _ALL = (
              "neither data nor control file of the day is there", "status names the source and day that are missing",
              _on_file(files.remove)),
     Breakage("redelivered_day", "某天重新投递", "a day is delivered again with other content",
-             "page views are one higher and one row is gone", "the new revision replaces the day; old rows count as superseded",
+             "page views are one higher and one row is gone",
+             "the new revision replaces the day; old rows count as superseded",
              _edited(files.correct_views, "delivered again: page views one higher, last row gone"), "none is needed"),
     Breakage("duplicate_rows", "重复行", "rows delivered twice",
              "two rows stand twice, a third a second time with other visitors",
@@ -208,7 +211,8 @@ _ALL = (
              "/v1/apps answers 200 with an HTML error page", "the extraction fails and shows what came instead of JSON",
              _fault("html_error_page", "apps"), "remove city/irs/faults.json"),
     Breakage("server_error", "接口故障", "the API is down for a collection",
-             "/v1/sharing-requests answers 503", "retries with backoff, then the extraction fails; what is published stays",
+             "/v1/sharing-requests answers 503",
+             "retries with backoff, then the extraction fails; what is published stays",
              _fault("server_error", "sharing-requests"), "remove city/irs/faults.json"),
     Breakage("wrong_total", "接口总数不符", "the API says more records than it gives",
              "/v1/modules says 7 records more than come", "the control total fails and shows both numbers",

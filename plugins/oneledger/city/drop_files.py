@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import duckdb
 
@@ -61,7 +60,7 @@ class DropFile:
         self._partial = path.with_name(f".{path.name}.partial")
         self._raw = self._partial.open("wb")
         # Neither the file name nor the time goes into the gzip header: the same day has the same bytes.
-        self._gzip: IO[bytes] = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, compresslevel=5, mtime=0)
+        self._gzip = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, compresslevel=5, mtime=0)
 
     def write(self, lines: str, rows: int) -> None:
         self._gzip.write(lines.encode(self.encoding))

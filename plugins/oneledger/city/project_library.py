@@ -55,7 +55,8 @@ PRE_REVIEW = sa.Table(
 )  # fmt: skip
 EXPERT_REVIEW = sa.Table(
     "expert_review", _schema, sa.Column("review_no", _TEXT, primary_key=True), sa.Column("project_no", _TEXT),
-    sa.Column("expert_no", _TEXT), sa.Column("reviewed_on", sa.Date), sa.Column("score", sa.Numeric(5, 1, asdecimal=False)),
+    sa.Column("expert_no", _TEXT), sa.Column("reviewed_on", sa.Date),
+    sa.Column("score", sa.Numeric(5, 1, asdecimal=False)),
 )  # fmt: skip
 APP_LINK = sa.Table(
     "project_app_link", _schema, sa.Column("project_no", _TEXT, primary_key=True),

@@ -207,7 +207,7 @@ def _resources(population: Population) -> Iterable[Row]:
 
 def _components(population: Population) -> Iterable[Row]:
     for component in population.components:
-        versions = []
+        versions: list[tuple[dt.datetime, Row]] = []
         for day, reusing in component.reusing_apps:
             is_listed = component.listed_on is not None and component.listed_on <= day
             row = {

@@ -83,6 +83,7 @@ def app_rows_sql(seed: int) -> str:
             floor(visitors * (2.2 + 2.4 * {_unit("hash_3", 1)}))::bigint as page_views,
             least(starts, floor(starts * completion + {_unit("hash_1", 3)})::bigint) as completions,
             case when end_number = 1 then floor(visitors * (6 + 9 * {_unit("hash_3", 2)}))::bigint end as impressions,
+            case when end_number = 1 then visitors end as clicks,
             {_ratings()}
         from started
     """
@@ -124,7 +125,8 @@ def part_rows_sql(seed: int) -> str:
                 else least(starts, floor(starts * completion + {_unit("hash_4", 2)})::bigint)
             end as completions,
             case when is_scene and end_number in (1, 2)
-                then floor(visitors * (14 + 30 * {_unit("hash_4", 3)}))::bigint end as impressions
+                then floor(visitors * (14 + 30 * {_unit("hash_4", 3)}))::bigint end as impressions,
+            case when is_scene and end_number in (1, 2) then visitors end as clicks
         from visited
     """
 
@@ -140,7 +142,7 @@ def zheliban_lines_sql(seed: int) -> str:
             select
                 usage_on, app_number, end_number, 0 as module_number,
                 concat(usage_on, ',', app_id, ',', name, ',,', end_label, ',', page_views, ',', visitors, ',',
-                    starts, ',', completions, ',', impressions, ',', case when impressions is not null then least(impressions, visitors) end, ',',
+                    starts, ',', completions, ',', impressions, ',', clicks, ',',
                     rating_1, ',', rating_2, ',', rating_3, ',', rating_4, ',', rating_5) as text
             from app_row
             union all
@@ -148,7 +150,7 @@ def zheliban_lines_sql(seed: int) -> str:
                 usage_on, app_number, end_number, module_number,
                 concat(usage_on, ',', app_id, ',', name, ',', module_id, ',', end_label, ',', page_views, ',',
                     visitors, ',', starts, ',', completions, ',', impressions, ',',
-                    case when impressions is not null then least(impressions, visitors) end, ',,,,,') as text
+                    clicks, ',,,,,') as text
             from part_row
         )
 

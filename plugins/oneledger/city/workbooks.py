@@ -128,7 +128,8 @@ def _write_spending(folder: Path, month: dt.date, lines: list[SpendingLine], cop
                 first, subtotal = sheet.row, 0.0
                 for number, line in enumerate(of_department):
                     project_no = line.project.project_no + suffix if line.project else None
-                    sheet.line([None, line.voucher + suffix, typed_or_written(line.spent_on, number + line.spent_on.day),
+                    paid_on = typed_or_written(line.spent_on, number + line.spent_on.day)
+                    sheet.line([None, line.voucher + suffix, paid_on,
                                 line.budget_line, project_no, line.summary, line.spent_wan])  # fmt: skip
                     rows += 1
                     subtotal += line.spent_wan
