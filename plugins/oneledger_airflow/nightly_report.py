@@ -19,6 +19,7 @@ NEXT_WHEN_FAILED = (
     ("make run", "again, when the cause is mended: it goes on where it stopped"),
 )
 NEXT = (
+    ("oneledger reconcile", "the same table with the filter behind each figure"),
     ("oneledger status", "what is published, what broke, who should act"),
     ("oneledger quarantine list", "rows kept out, by source and reason"),
     ('oneledger query "from marts.low_use_verdict limit 5"', "look at a mart"),
@@ -115,7 +116,6 @@ def _print_published(settings: Settings, progress: Progress) -> bool:
         "difference": "差 difference",
         "matched": "",
         "mart": "mart",
-        "filter": "filter",
     }
     print_table(shown, headings, title="Reconcile 核对")
     matching = sum(item["is_matched"] is True for item in answer["items"])
