@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import itertools
 import re
 import sqlite3
 from pathlib import Path
@@ -221,7 +222,7 @@ def test_the_project_library_can_be_a_postgresql_database(short_city: Path, tmp_
 def test_points_and_levels_turn_into_each_other(points: float) -> None:
     for curve in (SERVICE_USE, GOVERNANCE_USE):
         level = level_for(points, curve)
-        low, high = next((a, b) for a, b in zip(curve, curve[1:], strict=False) if level <= b[0] or b == curve[-1])
+        low, high = next((a, b) for a, b in itertools.pairwise(curve) if level <= b[0] or b == curve[-1])
         again = low[1] + (level - low[0]) / (high[0] - low[0]) * (high[1] - low[1])
         assert again == pytest.approx(points, abs=1e-6)
 

@@ -37,7 +37,9 @@ def served(city_dir: Path, *arguments: str) -> Iterator[httpx.Client]:
                 time.sleep(0.05)
             uri = urlsplit(read_connections(city_dir)[IRS])
             with httpx.Client(
-                base_url=f"http://{uri.hostname}:{uri.port}", headers={"Authorization": f"Bearer {uri.password}"}
+                base_url=f"http://{uri.hostname}:{uri.port}",
+                headers={"Authorization": f"Bearer {uri.password}"},
+                timeout=60,
             ) as client:
                 yield client
         finally:
@@ -150,7 +152,7 @@ def test_the_index_lists_every_collection(client: httpx.Client) -> None:
 
 
 def test_asking_too_often_is_answered_with_when_to_ask_again(city: Path) -> None:
-    with served(city, "--rate", "2", "--as-of", "2022-10-30") as client:
+    with served(city, "--rate", "0.5", "--as-of", "2022-10-30") as client:
         answers = [client.get("/v1/departments", params={"limit": 1}) for _ in range(8)]
         refused = [answer for answer in answers if answer.status_code == 429]
         assert refused

@@ -15,7 +15,7 @@ from oneledger.city.calendar import month_end
 from oneledger.city.population import Population
 from oneledger.city.registry import ENTITIES, RegistryEntity, interface_pairs, registry_rows
 from oneledger.city.work_progress import WorkProgress
-from oneledger.city.workspace import NUMBERS_PER_COPY, load_rows
+from oneledger.city.workspace import load_rows
 
 LABEL = "合成数据 synthetic data: generated, describes no real person, department or app"
 ROW_GROUP_ROWS = 20_000
@@ -73,7 +73,7 @@ def _load_versions(con: duckdb.DuckDBPyConnection, entity: RegistryEntity, rows:
 
 
 def _load_pairs(con: duckdb.DuckDBPyConnection, population: Population) -> None:
-    columns = {"pair_number": "bigint", "resourceId": "varchar", "appId": "varchar", "called_from": "date"}
+    columns = {"resourceId": "varchar", "appId": "varchar", "called_from": "date"}
     load_rows(con, "interface_pair", columns, interface_pairs(population))
 
 
@@ -126,8 +126,8 @@ def _write_calls(
                 select
                     strftime(day.called_on, '%Y-%m-%d') as "date",
                     pair."resourceId" || id_suffix as "resourceId", pair."appId" || id_suffix as "appId",
-                    hash({seed}, 7, pair.pair_number + copy_number * {NUMBERS_PER_COPY}) as pair_hash,
-                    hash({seed}, 8, pair.pair_number + copy_number * {NUMBERS_PER_COPY},
+                    hash({seed}, 7, pair."resourceId" || id_suffix, pair."appId" || id_suffix) as pair_hash,
+                    hash({seed}, 8, pair."resourceId" || id_suffix, pair."appId" || id_suffix,
                         (day.called_on - date '2000-01-01')::integer) as day_hash,
                     day.called_on
                 from interface_pair as pair

@@ -126,8 +126,7 @@ def interface_pairs(population: Population) -> list[Row]:
             day = request.opened_at.date() + dt.timedelta(days=1)
             first[pair] = min(first.get(pair, day), day)
     return [
-        {"pair_number": number, "resourceId": resource, "appId": app, "called_from": day}
-        for number, ((resource, app), day) in enumerate(sorted(first.items()), start=1)
+        {"resourceId": resource, "appId": app, "called_from": day} for (resource, app), day in sorted(first.items())
     ]
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from oneledger.settings import Settings
 
-# Numbers of apps, modules and interface pairs of copy r start at r times this.
+# Numbers of apps and modules of copy r start at r times this.
 NUMBERS_PER_COPY = 100_000
 
 
