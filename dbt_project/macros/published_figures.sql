@@ -95,7 +95,7 @@
     {
         'figure_id': 'zheliban_low_use',
         'mart': 'mart_low_use_verdict',
-        'filter': "month = date '2022-06-01' and portal = 'zheliban' and verdict in ('low_use', 'unused')",
+        'filter': "month = date '2022-06-01' and is_registered and period_grain = 'month' and portal = 'zheliban' and verdict in ('low_use', 'unused')",
         'measure': "count(*)"
     },
     {
@@ -155,7 +155,7 @@
     {
         'figure_id': 'zhezhengding_low_use',
         'mart': 'mart_low_use_verdict',
-        'filter': "month = date '2022-06-01' and portal = 'zhezhengding' and verdict in ('low_use', 'unused')",
+        'filter': "month = date '2022-06-01' and is_registered and period_grain = 'month' and portal = 'zhezhengding' and verdict in ('low_use', 'unused')",
         'measure': "count(*)"
     },
     {

@@ -44,7 +44,10 @@ cast({{ numerator }} as double) / nullif(cast({{ denominator }} as double), 0)
 
 {# The portal that an end belongs to: zheliban has three ends; every other end is a portal of its own. #}
 {% macro portal_of(release_end) -%}
-case when {{ release_end }} in ('zheliban_app', 'zheliban_wechat', 'zheliban_alipay') then 'zheliban' else {{ release_end }} end
+case
+    when {{ release_end }} in ('zheliban_app', 'zheliban_wechat', 'zheliban_alipay') then 'zheliban'
+    else {{ release_end }}
+end
 {%- endmacro %}
 
 {# Bits of the days of a month from `first_day` to `last_day` (numbers 1 to 31), day 1 the lowest bit. #}

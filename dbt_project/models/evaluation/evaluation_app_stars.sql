@@ -57,7 +57,9 @@ select
     scored.score,
     case when scored.score is not null then 'scored' else 'withheld' end as status,
     case
-        when scored.score is null then 'withheld_indicators: ' || coalesce(scored.withheld_indicators, 'all not applicable')
+        when
+            scored.score is null
+            then 'withheld_indicators: ' || coalesce(scored.withheld_indicators, 'all not applicable')
     end as reason,
     case
         when scored.score is null then 'not_applicable'

@@ -101,7 +101,8 @@ pointed as (
             when 'piecewise'
                 then banded.points + case
                     when banded.upper_value is null then 0
-                    else (banded.upper_points - banded.points) * (measured.value - banded.lower_value)
+                    else
+                        (banded.upper_points - banded.points) * (measured.value - banded.lower_value)
                         / (banded.upper_value - banded.lower_value)
                 end
             -- Here a band's points are what one breach costs, as a negative number.

@@ -52,7 +52,7 @@ candidate as (
     from round
     cross join {{ ref('dim_app') }} as app
     left join portal_listing as listing
-        on app.app_id = listing.app_id and listing.listed_on <= round.period_end_on
+        on app.app_id = listing.app_id and round.period_end_on >= listing.listed_on
     group by all
 )
 
@@ -68,7 +68,7 @@ select
     case
         when not is_registered then 'not_registered'
         when level <> wanted_level then 'other_level'
-        when department_kind is distinct from wanted_department_kind then 'other_owner'
+        when coalesce(department_kind, '') <> wanted_department_kind then 'other_owner'
         when first_listed_on is null then 'never_listed'
         when first_listed_on > period_end_on - to_months(minimum_months_in_service) then 'in_service_too_short'
         when not is_listed_at_start then 'delisted_before_period'

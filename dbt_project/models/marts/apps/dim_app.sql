@@ -83,7 +83,7 @@ select
     {{ state_of('used.first_used_month') }} as usage_state
 from {{ ref('stg_irs__app') }} as app
 full join used on app.app_id = used.app_id
-left join name_of_source on name_of_source.app_id = coalesce(app.app_id, used.app_id)
-left join listing on listing.app_id = app.app_id
+left join name_of_source on coalesce(app.app_id, used.app_id) = name_of_source.app_id
+left join listing on app.app_id = listing.app_id
 left join {{ ref('stg_irs__department') }} as department on app.department_id = department.department_id
 cross join {{ ref('int_as_of') }} as clock

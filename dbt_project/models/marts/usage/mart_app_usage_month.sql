@@ -16,7 +16,8 @@ with usage as (
         active_rate_days_count,
         case
             when active_users_mean is not null then 'reported'
-            when json_extract_string(first_states, '$.active_users_count') = 'not_applicable'
+            when
+                json_extract_string(first_states, '$.active_users_count') = 'not_applicable'
                 and json_extract_string(last_states, '$.active_users_count') = 'not_applicable' then 'not_applicable'
             else 'missing'
         end as active_users_state
@@ -51,7 +52,8 @@ select
     end as source,
     {% for measure in added_measures() -%}
     usage.{{ measure }},
-    coalesce(usage.{{ measure | replace('_count', '_state') }}, 'missing') as {{ measure | replace('_count', '_state') }},
+    coalesce(usage.{{ measure | replace('_count', '_state') }}, 'missing')
+        as {{ measure | replace('_count', '_state') }},
     {% endfor -%}
     usage.active_users_mean,
     usage.provisioned_users_mean,
@@ -65,7 +67,9 @@ select
     cast(bit_count(coalesce(usage.reported_days_mask, 0)) as bigint) as days_reported_count,
     case
         when listed_app.app_id is not null
-            then cast(bit_count(coalesce(listing.listed_days_mask, 0) & ~coalesce(usage.reported_days_mask, 0)) as bigint)
+            then cast(
+                bit_count(coalesce(listing.listed_days_mask, 0) & ~coalesce(usage.reported_days_mask, 0)) as bigint
+            )
     end as days_missing_count,
     coalesce(usage.reported_days_mask, 0) as reported_days_mask,
     coalesce(listing.listed_days_mask, 0) as listed_days_mask

@@ -49,7 +49,8 @@ select
     {% endfor -%}
     {{ rate('digital_transactions_count', 'transactions_count') }} as digital_share,
     case
-        when {{ state_of_measure('digital_transactions_count') }} = 'not_applicable'
+        when
+            {{ state_of_measure('digital_transactions_count') }} = 'not_applicable'
             or {{ state_of_measure('transactions_count') }} = 'not_applicable' then 'not_applicable'
         else {{ state_of_rate('digital_transactions_count', 'transactions_count') }}
     end as digital_share_state,

@@ -101,7 +101,7 @@ period as (
         usage.period_days_count as reported_days_count,
         cast(null as bigint) as missing_days_count,
         coalesce(usage.visitors_count, usage.visits_count, usage.transactions_count)
-            / cast(usage.period_days_count as double) as measured_value,
+        / cast(usage.period_days_count as double) as measured_value,
         case
             when usage.visitors_count is not null then 'visitors_a_day'
             when usage.visits_count is not null then 'visits_a_day'
@@ -193,7 +193,8 @@ judged as (
         case
             when measured.listed_days_count = 0 then 'not_listed'
             when measured.missing_days_count >= outage.value * measured.listed_days_count then 'collector_outage'
-            when measured.first_listed_on > measured.period_end_on - to_months(cast(service.value as integer)) then 'new'
+            when measured.first_listed_on > measured.period_end_on - to_months(cast(service.value as integer))
+                then 'new'
             when measured.measured_value is null then 'not_measured'
             when measured.measured_value >= low.value then 'in_use'
             when measured.is_seasonal then 'seasonal'
@@ -251,15 +252,18 @@ select
     case verdict
         when 'not_listed' then 'not listed in the period'
         when 'collector_outage'
-            then missing_days_count || ' of ' || listed_days_count
+            then
+                missing_days_count || ' of ' || listed_days_count
                 || ' listed days have no data: the collector seems broken, so use is not judged'
         when 'new'
-            then 'first listed on ' || first_listed_on || ', in service for less than '
+            then
+                'first listed on ' || first_listed_on || ', in service for less than '
                 || cast(minimum_months_in_service as integer) || ' months'
         when 'not_measured' then 'the source reports no measure of use'
         when 'in_use' then 'daily mean ' || round(measured_value, 3) || ', not under ' || threshold_value
         when 'seasonal'
-            then 'daily mean ' || round(measured_value, 3) || ', under ' || threshold_value
+            then
+                'daily mean ' || round(measured_value, 3) || ', under ' || threshold_value
                 || ', but registered as seasonal'
         when 'unused' then 'no use at all in the period'
         when 'low_use' then 'daily mean ' || round(measured_value, 3) || ', under ' || threshold_value
