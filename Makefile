@@ -11,7 +11,7 @@ export DO_NOT_TRACK := 1
 export ONELEDGER_WAREHOUSE ?= $(abspath $(HOME_DIR)/warehouse/warehouse.duckdb)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test lint lint-python lint-types lint-sql lint-dbt lint-catalogue bench docs lock clean
+.PHONY: help setup run up test lint lint-python lint-types lint-sql lint-dbt lint-catalogue bench docs freshness lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ docs: setup ## dbt's documentation pages; with columns as built when there is a 
 	@cd dbt_project && if [ -f "$(ONELEDGER_WAREHOUSE)" ]; then $(DBT) docs generate --static; \
 	  else $(DBT) --quiet parse && $(DBT) docs generate --static --no-compile --empty-catalog; fi
 	@echo "open dbt_project/target/static_index.html"
+
+freshness: setup ## dbt's word on how old each source is, beside the age that the source catalogue allows
+	@cd dbt_project && $(DBT) source freshness --profiles-dir .
 
 lock: setup ## resolve requirements.in into requirements.lock (hashes, no registry address)
 	$(VENV)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header \

@@ -151,3 +151,10 @@ def test_staging_selects_exactly_the_columns_that_the_catalogue_admits(models: l
 def test_the_published_figures_are_the_last_node(manifest: Node) -> None:
     last = "model.oneledger.mart_published_figure"
     assert not [child for child in manifest["child_map"][last] if child.startswith("model.")]
+
+
+def test_every_mart_serves_a_finding_or_a_reader_that_an_exposure_names(manifest: Node, models: list[Node]) -> None:
+    served = {parent for exposure in manifest["exposures"].values() for parent in exposure["depends_on"]["nodes"]}
+    assert sorted(model["name"] for model in _with_contract(models) if model["unique_id"] not in served) == []
+    labels = [exposure["label"] for exposure in manifest["exposures"].values()]
+    assert [number for number in range(1, 11) if not any(f"Finding {number}," in label for label in labels)] == []
