@@ -87,29 +87,48 @@ class Store:
         parameters = {
             "until": f"{question.as_of.isoformat()}T99",
             "since": question.since,
-            "after": question.after[0],
-            "after_key": question.after[1],
         }
         total = self._total(con, question, parameters) if question.total is None else question.total
-        fields = ", ".join(f'"{name}" := "{name}"' for name in (*question.entity.fields, "updatedAt"))
-        rows = con.execute(
-            f"""
-            select to_json(struct_pack({fields}))::varchar, "updatedAt", _key
-            from {self._records(question)}
-            where {self._known()}
-                and "updatedAt" >= $after and ("updatedAt" > $after or _key > $after_key)
-            order by "updatedAt", _key
-            limit {question.limit + 1}
-            """,
-            parameters,
-        ).fetchall()
+        # The records lie in the order of the answer: most pages are found within a day of the one before, without
+        # looking at the years that follow.
+        for before in (*_day_after(question.after[0]), parameters["until"]):
+            rows = self._rows(con, question, {**parameters, "before": before})
+            if len(rows) > question.limit:
+                break
         page, more = rows[: question.limit], rows[question.limit :]
         following = cursor_of(question, (page[-1][1], page[-1][2]), total) if more else None
         return Page([row[0] for row in page], following, total)
 
+    def _rows(
+        self, con: duckdb.DuckDBPyConnection, question: Question, parameters: dict[str, str]
+    ) -> list[tuple[str, str, str]]:
+        """One record more than the page holds, updated before ``before``: JSON text, update time, key."""
+        names = (*question.entity.fields, "updatedAt")
+        columns = ", ".join(f'"{name}"' for name in names)
+        fields = ", ".join(f'"{name}" := "{name}"' for name in names)
+        # A record becomes JSON after the page is cut: before it, every page would write all that follow as well.
+        return con.execute(
+            f"""
+            with page_of_records as (
+                select {columns}, _key
+                from {self._records(question)}
+                where {self._known()} and "updatedAt" < $before
+                    and "updatedAt" >= $after and ("updatedAt" > $after or _key > $after_key)
+                order by "updatedAt", _key
+                limit {question.limit + 1}
+            )
+
+            select to_json(struct_pack({fields}))::varchar, "updatedAt", _key
+            from page_of_records
+            order by "updatedAt", _key
+            """,
+            {**parameters, "after": question.after[0], "after_key": question.after[1]},
+        ).fetchall()
+
     def _total(self, con: duckdb.DuckDBPyConnection, question: Question, parameters: dict[str, str]) -> int:
-        wanted = {name: parameters[name] for name in ("until", "since")}
-        found = con.execute(f"select count(*) from {self._records(question)} where {self._known()}", wanted).fetchone()
+        found = con.execute(
+            f"select count(*) from {self._records(question)} where {self._known()}", parameters
+        ).fetchone()
         return int(found[0]) if found else 0
 
     def _records(self, question: Question) -> str:
@@ -126,3 +145,10 @@ class Store:
             self._local.con = self._con.cursor()
         con: duckdb.DuckDBPyConnection = self._local.con
         return con
+
+
+def _day_after(moment: str) -> tuple[str, ...]:
+    """The end of the day of an update time; nothing when there is no such time."""
+    if not moment:
+        return ()
+    return ((dt.date.fromisoformat(moment[:10]) + dt.timedelta(days=1)).isoformat() + "T99",)
