@@ -109,6 +109,25 @@ _TABLES = {
         max_age_hours double,
         primary key (source, entity)
     """,
+    # What people decided about quarantined rows; the files under releases/ are the record, this is read from them.
+    "control.release": """
+        release_id varchar primary key,
+        name varchar not null,
+        reason varchar not null,
+        is_anyway boolean not null,
+        released_at timestamp not null
+    """,
+    "control.released_row": """
+        release_id varchar not null,
+        source varchar not null,
+        entity varchar not null,
+        batch_id varchar not null,
+        file_id varchar not null,
+        row_number bigint not null,
+        rule_id varchar not null,
+        column_name varchar not null,
+        is_anyway boolean not null
+    """,
     # The seeds that stand in the warehouse, so that a night loads them only when they changed.
     "control.seed_state": "id integer primary key, content_hash varchar not null",
     "checks.result": """
