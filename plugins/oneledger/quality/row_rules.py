@@ -45,7 +45,7 @@ class Check:
     ``admitted_sql`` is the same rule over an admitted row, which has no texts any more: the gate on the sources
     holds every admitted row to it, so that an error of the split shuts the gate. None where nothing is left to
     judge: a type is proven by the column's type, a median by rows that are not admitted. ``may_be_waived`` is
-    False where no person may let the row through: a key that cannot be read, personal data.
+    False where no person may let the row through: a required value that is not there or unreadable, personal data.
     """
 
     rule_id: str
@@ -163,7 +163,7 @@ def _column_checks(entity: Entity, column: Column, markers: Markers) -> list[Che
             (f"{zh}为空", f"{en} is empty"),
             (f"请补填{zh}后重新报送", f"fill in {en} and deliver again"),
             f"{name} is null",
-            name not in entity.natural_key,
+            may_be_waived=False,
         )
     if column.values:
         words = "、".join(column.values)
@@ -177,7 +177,7 @@ def _column_checks(entity: Entity, column: Column, markers: Markers) -> list[Che
             ),
             f"coalesce(cast({name} as varchar) not in "
             f"({', '.join(map(sql_text, dict.fromkeys(_meant(column))))}), false)",
-            not (column.required and name in entity.natural_key),
+            not column.required,
         )
     elif column.type != "text":
         kind_zh, kind_en = _KIND_WORDS[column.type]
@@ -187,7 +187,7 @@ def _column_checks(entity: Entity, column: Column, markers: Markers) -> list[Che
             f"case when {name} is null then {given} else false end",
             (f"{zh}不是{kind_zh}{forms}", f"{en} is not {kind_en} {forms}".strip()),
             (f"请将{zh}更正为{kind_zh}后重新报送", f"correct {en} to {kind_en} and deliver again"),
-            may_be_waived=not (column.required and name in entity.natural_key),
+            may_be_waived=not column.required,
         )
     if column.allowed:
         listed = ", ".join(column.allowed)
