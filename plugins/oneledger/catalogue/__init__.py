@@ -15,7 +15,8 @@ from oneledger.settings import Settings
 
 __all__ = [
     "UNIT_FACTORS", "Catalogue", "Column", "ColumnType", "Entity", "FilesSpec", "FormatSpec", "HttpSpec",
-    "MissingState", "NumberFormat", "Reference", "Rule", "Shape", "Source", "UnpivotSpec", "WorkbookSpec", "load_catalogue",
+    "MissingState", "NumberFormat", "Reference", "Rule", "Shape", "Source", "UnpivotSpec", "WorkbookSpec",
+    "load_catalogue",
 ]  # fmt: skip
 
 

@@ -78,10 +78,12 @@ def _write_cover(book: Any, formats: Any, catalogue: Catalogue, chosen: Filter, 
     for (source, entity_id), rows in sorted(by_entity.items()):
         owner = catalogue.source(source).owner
         title = catalogue.entity(source, entity_id)
-        lines.append(f"{title.title_zh} {title.title_en} ({source}.{entity_id}): {len(rows)} 行 rows, 责任 who: {owner}")
+        lines.append(
+            f"{title.title_zh} {title.title_en} ({source}.{entity_id}): {len(rows)} 行 rows, 责任 who: {owner}"
+        )
     lines += [
         "1. 红色单元格有误，批注写明原因与处理办法；前四列是原文件、行号、问题与办法。"
-        " Red cells are wrong; the comment says why and what to do; the first columns name file, row, problem and remedy.",
+        " Red cells are wrong; the comment says why and what to do; the first columns name file and row.",
         "2. 请在源系统或原文件中更正，按原文件名重新报送整个文件；更正后的文件到达后，这些行自动解除隔离。"
         " Correct them in the source and deliver the whole file again under its name: the rows then leave quarantine.",
         "3. 数值属实而规则不当的，请告知数据仓库运维，由其放行并记录原因。"
@@ -92,9 +94,7 @@ def _write_cover(book: Any, formats: Any, catalogue: Catalogue, chosen: Filter, 
         sheet.write_string(number, 0, line, formats["words"])
 
 
-def _write_rows(
-    sheet: Any, formats: Any, entity: Entity, rows: dict[tuple[str, int], list[dict[str, Any]]]
-) -> int:
+def _write_rows(sheet: Any, formats: Any, entity: Entity, rows: dict[tuple[str, int], list[dict[str, Any]]]) -> int:
     names = [column.name for column in entity.delivered_columns]
     headings = {column.name: column.source_name or column.name for column in entity.delivered_columns}
     first = len(_OWN_COLUMNS)

@@ -115,8 +115,8 @@ def _judged(
     report = ReleaseReport()
     rows: list[ReleasedRow] = []
     connection.execute(
-        f"create or replace temp table chosen as select distinct source, entity, batch_id, file_id, row_number, rule_id,"
-        f" column_name from quarantine.row where {chosen.where}",
+        f"create or replace temp table chosen as select distinct source, entity, batch_id, file_id, row_number,"
+        f" rule_id, column_name from quarantine.row where {chosen.where}",
         list(chosen.given.values()),
     )
     entities = connection.execute("select distinct source, entity from chosen order by all").fetchall()

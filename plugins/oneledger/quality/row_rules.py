@@ -152,9 +152,7 @@ def _column_checks(entity: Entity, column: Column, markers: Markers) -> list[Che
         admitted_sql: str | None = None,
         may_be_waived: bool = True,
     ) -> None:
-        checks.append(
-            Check(rule_id, (name,), "quarantine", broken_sql, *reason, *remedy, admitted_sql, may_be_waived)
-        )
+        checks.append(Check(rule_id, (name,), "quarantine", broken_sql, *reason, *remedy, admitted_sql, may_be_waived))
 
     if column.required and column.default is None:
         add(
@@ -292,7 +290,7 @@ def _personal_data_checks(entity: Entity, column: Column) -> list[Check]:
             f"{zh}中有{what_zh},此处不得出现个人信息",
             f"{en} holds {what_en}, where no personal data belongs",
             f"请从{zh}中删除个人信息后重新报送;原始文件按规定清理",
-            f"remove the personal data from {en} and deliver again; the file as received is to be cleared as the rules say",
+            f"remove the personal data from {en} and deliver again; clear the file as received as the rules say",
             f"coalesce({holds}, false)",
             may_be_waived=False,
         )

@@ -23,7 +23,6 @@ from oneledger.warehouse.control import create_control_tables
 from oneledger.warehouse.entity_admission import BatchCounts, CountsDoNotReconcileError, EntityAdmission
 from oneledger.warehouse.lock import writer_lock
 from oneledger.warehouse.outcomes_due import note_outcomes_due, write_outcomes_due
-from oneledger.warehouse.releases import judge_mended_references_again, load_releases
 from oneledger.warehouse.registration import (
     AdmissionPlan,
     UnusableBatchError,
@@ -32,6 +31,7 @@ from oneledger.warehouse.registration import (
     raw_batch_ids,
     register_batches,
 )
+from oneledger.warehouse.releases import judge_mended_references_again, load_releases
 
 Progress = Callable[[str], None]
 
@@ -63,8 +63,6 @@ def admit(settings: Settings, catalogue: Catalogue, *, run_id: str, progress: Pr
             progress(f"admitted.{table}: the catalogue changed its columns; its batches are admitted anew")
         if load_releases(connection, settings):
             progress("releases: the batches of the rows concerned are judged again")
-        for batch_id in judge_mended_references_again(connection, catalogue):
-            progress(f"{batch_id}: a code it refers to is registered by now; it is judged again")
         known = known_batch_ids(connection)
         for entity in catalogue.all_entities:
             new = raw_batch_ids(settings, entity) - known.get((entity.source_id, entity.id), set())
@@ -84,6 +82,8 @@ def _admit_entity(
     try:
         with _transaction(connection):
             register_batches(connection, settings, entity, new)
+            for batch_id in judge_mended_references_again(connection, entity):
+                progress(f"{batch_id}: a code it refers to is registered by now; it is judged again")
             plan = plan_admission(connection, entity)
             due = _superseded_outcomes(connection, entity, new, run_id, started_at)
             note_outcomes_due(connection, due)

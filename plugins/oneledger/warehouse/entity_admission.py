@@ -17,8 +17,8 @@ from oneledger.warehouse.contract import admitted_table, contract_hash, date_col
 from oneledger.warehouse.control import utc_timestamp
 from oneledger.warehouse.merging import accepted_rows, merge_chunk, settle_reports
 from oneledger.warehouse.received_text import sql_text
-from oneledger.warehouse.releases import RELEASE_MARKS, waive
 from oneledger.warehouse.registration import AdmissionPlan, UnusableBatchError
+from oneledger.warehouse.releases import RELEASE_MARKS, waive
 from oneledger.warehouse.repeated_rows import find_repeated_rows, report_conflicts
 from oneledger.warehouse.row_staging import (
     StagingStatement,

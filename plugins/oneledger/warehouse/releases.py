@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from oneledger.catalogue import Catalogue
+from oneledger.catalogue import Entity
 from oneledger.landing.durability import flush
 from oneledger.outcomes import utc_now
 from oneledger.quality.row_rules import REFERENCE_RULE_ID, Check
@@ -147,29 +147,32 @@ def waive(connection: duckdb.DuckDBPyConnection, checks: tuple[Check, ...]) -> N
     )
 
 
-def judge_mended_references_again(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> list[str]:
+def judge_mended_references_again(connection: duckdb.DuckDBPyConnection, entity: Entity) -> list[str]:
     """Have batches admitted again whose rows were held back for a code that is registered by now.
+
+    Called once the registries, which stand earlier in the catalogue, are admitted.
 
     Returns:
         These batches. The rest of their rows comes out as before.
     """
     mended: list[str] = []
-    for entity in catalogue.all_entities:
-        for reference in entity.references:
-            if reference.severity != "quarantine":
-                continue
-            prefix = entity.column(reference.column).prefix or ""
-            mended += [
-                batch_id
-                for (batch_id,) in connection.execute(
-                    f"select distinct batch_id from quarantine.row where source = ? and entity = ? and rule_id = ?"
-                    f" and column_name = ? and ? || trim(value) in"
-                    f" (select {reference.target} from {reference.table}) order by 1",
-                    [entity.source_id, entity.id, REFERENCE_RULE_ID, reference.column, prefix],
-                ).fetchall()
-            ]
-    connection.execute(
-        "update control.admitted_batch set contract_hash = 'a reference was mended' where batch_id in (select unnest(?))",
-        [mended],
-    )
+    for reference in entity.references:
+        if reference.severity != "quarantine":
+            continue
+        prefix = entity.column(reference.column).prefix or ""
+        mended += [
+            batch_id
+            for (batch_id,) in connection.execute(
+                f"select distinct batch_id from quarantine.row where source = ? and entity = ? and rule_id = ?"
+                f" and column_name = ? and ? || trim(value) in"
+                f" (select {reference.target} from {reference.table}) order by 1",
+                [entity.source_id, entity.id, REFERENCE_RULE_ID, reference.column, prefix],
+            ).fetchall()
+        ]
+    if mended:
+        connection.execute(
+            "update control.admitted_batch set contract_hash = 'a reference was mended'"
+            " where batch_id in (select unnest(?))",
+            [mended],
+        )
     return mended

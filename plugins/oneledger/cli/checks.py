@@ -1,4 +1,4 @@
-"""The verbs ``checks`` and ``quarantine``."""
+"""The verb ``checks``."""
 
 from __future__ import annotations
 
@@ -20,24 +20,12 @@ Examples:
 
     oneledger checks --history volume     how one check went, run by run
 """
-QUARANTINE_HELP = """Rows that were kept out, with the reason and what to do.
-
-Examples:
-
-    oneledger quarantine list
-
-    oneledger quarantine show --source zheliban --rule completions_within_starts
-"""
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs."""
+    """Add the verb."""
     app.command("checks", help=CHECKS_HELP)(checks)
-    quarantine = typer.Typer(help=QUARANTINE_HELP, no_args_is_help=True, rich_markup_mode="markdown")
-    quarantine.command("list", help="How many rows were kept out, by source, entity and rule.")(list_quarantine)
-    quarantine.command("show", help="The rows: file, line, column, value, reason and remedy.")(show_quarantine)
-    app.add_typer(quarantine, name="quarantine")
 
 
 def checks(
@@ -70,51 +58,6 @@ def checks(
     if not failed and not history:
         say(f"{sum(one['is_passed'] for one in found)} of {len(found)} checks passed")
     finish(is_good)
-
-
-def list_quarantine(as_json: Json = False) -> None:
-    """Counts by source, entity and rule."""
-    from oneledger.quality.quarantine import quarantine_counts
-    from oneledger.settings import load_settings
-
-    found = quarantine_counts(load_settings())
-    if as_json:
-        emit_json({"ok": True, "items": found})
-        return
-    headings = {
-        "source": "来源 source", "entity": "实体 entity", "rule_id": "规则 rule", "rows_count": "行 rows",
-        "batches_count": "批次 batches", "newest_batch_id": "最近批次 newest batch", "reason": "原因 reason",
-        "remedy": "处理 remedy",
-    }  # fmt: skip
-    print_table([{**one, "reason": f"{one['reason_zh']} {one['reason_en']}", "remedy": one["remedy_zh"]}
-                 for one in found], headings)  # fmt: skip
-    say(f"{sum(one['rows_count'] for one in found):,} rows; see them with: oneledger quarantine show --source …")
-
-
-def show_quarantine(
-    source: Annotated[str | None, typer.Option()] = None,
-    entity: Annotated[str | None, typer.Option()] = None,
-    rule: Annotated[str | None, typer.Option(help="Rule id as `quarantine list` shows it.")] = None,
-    batch: Annotated[str | None, typer.Option(help="Batch id.")] = None,
-    limit: Annotated[int, typer.Option(help="At most so many rows, newest first.")] = 20,
-    as_json: Json = False,
-) -> None:
-    """The rows with where they stand in the file as received."""
-    from oneledger.quality.quarantine import quarantined_rows
-    from oneledger.settings import load_settings
-
-    found = quarantined_rows(load_settings(), source=source, entity=entity, rule_id=rule, batch_id=batch, limit=limit)
-    if as_json:
-        emit_json({"ok": True, "items": found})
-        return
-    for one in found:
-        say(f"[bold]{one['batch_id']}[/bold] {one['file']} record {one['row_number']}")
-        say(f"    {one['column_name']} = {_plain(one['value'])}   ({one['rule_id']})")
-        say(f"    原因 reason: {_plain(one['reason_zh'])}; {_plain(one['reason_en'])}")
-        say(f"    处理 remedy: {_plain(one['remedy_zh'])}; {_plain(one['remedy_en'])}")
-        if one["line"]:
-            say(f"    [dim]{_plain(one['line'])}[/dim]")
-    say(f"{len(found)} rows shown (--limit {limit})")
 
 
 def _row(one: dict[str, Any]) -> dict[str, Any]:
