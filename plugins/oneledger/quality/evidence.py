@@ -16,8 +16,8 @@ from oneledger.quality.session import CheckSession
 from oneledger.settings import Settings
 from oneledger.sources.connections import is_configured
 from oneledger.warehouse.contract import filled_columns
+from oneledger.warehouse.expected import DAILY_AGE_HOURS, is_daily
 
-_DAILY_AGE_HOURS = 100.0
 _SAMPLE_ROWS = 3
 
 
@@ -72,7 +72,7 @@ def prepare(
                 entity.source_id,
                 entity.max_age_hours,
                 entity.delivery,
-                _is_daily(entity),
+                is_daily(entity),
                 is_connected and not source.optional and (sources is None or source.id in sources),
                 entity.unpivot is not None,
             ],
@@ -251,15 +251,6 @@ def _keys_of(one: ChangedRows) -> str:
     )
 
 
-def _is_daily(entity: Entity) -> bool:
-    return (
-        entity.delivery == "partition"
-        and not entity.partition_by
-        and entity.max_age_hours is not None
-        and entity.max_age_hours <= _DAILY_AGE_HOURS
-    )
-
-
 def _not_published(published: PublishedVersion | None) -> str:
     if published is None:
         return ""
@@ -278,7 +269,7 @@ def _newest(session: CheckSession) -> dt.date | None:
         "select coalesce(max(business_on) filter (expected.max_age_hours <= ?), max(business_on))"
         " from control.admitted_batch as admitted join expected_entity as expected"
         " on expected.entity = admitted.source || '.' || admitted.entity",
-        [_DAILY_AGE_HOURS],
+        [DAILY_AGE_HOURS],
     )
     newest: dt.date | None = found[0][0]
     return newest

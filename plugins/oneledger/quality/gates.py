@@ -156,7 +156,7 @@ class _Judge:
         if check.evidence == "natural_keys":
             return natural_keys_evidence(self._changed)
         if check.evidence == "row_counts":
-            judged = self._tables - set(check.parameters.get("may_be_empty", ()))
+            judged = self._tables - set(check.parameters.get("leaves_out", ()))
             return row_counts_evidence(sorted(judged), check.parameters.get("judged_as"))
         if check.evidence == "mart_keys":
             return mart_keys_evidence([one for one in check.parameters["keys"] if one["mart"] in self._tables])

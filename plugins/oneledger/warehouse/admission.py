@@ -21,6 +21,7 @@ from oneledger.warehouse.admitted_tables import create_admitted_tables
 from oneledger.warehouse.connection import open_warehouse
 from oneledger.warehouse.control import create_control_tables
 from oneledger.warehouse.entity_admission import BatchCounts, CountsDoNotReconcileError, EntityAdmission
+from oneledger.warehouse.expected import note_expected
 from oneledger.warehouse.lock import writer_lock
 from oneledger.warehouse.outcomes_due import note_outcomes_due, write_outcomes_due
 from oneledger.warehouse.registration import (
@@ -61,6 +62,7 @@ def admit(settings: Settings, catalogue: Catalogue, *, run_id: str, progress: Pr
         outcomes = write_outcomes_due(connection, settings)
         for table in create_admitted_tables(connection, catalogue):
             progress(f"admitted.{table}: the catalogue changed its columns; its batches are admitted anew")
+        note_expected(connection, catalogue)
         if load_releases(connection, settings):
             progress("releases: the batches of the rows concerned are judged again")
         known = known_batch_ids(connection)

@@ -109,6 +109,17 @@ _TABLES = {
         max_age_hours double,
         primary key (source, entity)
     """,
+    # What the source catalogue expects, as of the newest admission: who acts, and what is late.
+    "control.expected_entity": """
+        source varchar,
+        entity varchar,
+        title_zh varchar,
+        title_en varchar,
+        owner varchar,
+        is_daily boolean not null,
+        is_expected boolean not null,
+        primary key (source, entity)
+    """,
     # What people decided about quarantined rows; the files under releases/ are the record, this is read from them.
     "control.release": """
         release_id varchar primary key,
