@@ -22,7 +22,7 @@ def is_daily(entity: Entity) -> bool:
 
 
 def note_expected(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
-    """Make ``control.expected_entity`` what the catalogue says; ``is_expected`` when it is connected and not optional."""
+    """Make ``control.expected_entity`` what the catalogue says; expected is what is connected and not optional."""
     rows = []
     for entity in catalogue.all_entities:
         source = catalogue.source(entity.source_id)
