@@ -19,16 +19,25 @@ Examples:
     oneledger checks --all                every check
 
     oneledger checks --history volume     how one check went, run by run
+
+    oneledger checks trend                a line of bars for each check, and when it first failed
+
+    oneledger checks docs                 Great Expectations' Data Docs of the kept results, without internet
 """
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("checks", help=CHECKS_HELP)(checks)
+    checks_app = typer.Typer(help=CHECKS_HELP, invoke_without_command=True, rich_markup_mode="markdown")
+    checks_app.callback(help=CHECKS_HELP)(checks)
+    checks_app.command("trend", help="How each check went over the kept runs, and when it first failed.")(trend)
+    checks_app.command("docs", help="Build Data Docs under var/reports/data_docs.")(docs)
+    app.add_typer(checks_app, name="checks")
 
 
 def checks(
+    context: typer.Context,
     failed: Annotated[bool, typer.Option("--failed", help="Only what did not pass.")] = False,
     every: Annotated[bool, typer.Option("--all", help="Also what passed.")] = False,
     history: Annotated[str | None, typer.Option(metavar="CHECK", help="All results of one check.")] = None,
@@ -36,6 +45,8 @@ def checks(
     as_json: Json = False,
 ) -> None:
     """Exit 0 when no check of severity fail stands failed, 1 when one does."""
+    if context.invoked_subcommand:
+        return
     from oneledger.quality.results import history_of, latest_results
     from oneledger.settings import load_settings
     from oneledger.warehouse.connection import open_warehouse
@@ -58,6 +69,45 @@ def checks(
     if not failed and not history:
         say(f"{sum(one['is_passed'] for one in found)} of {len(found)} checks passed")
     finish(is_good)
+
+
+def trend(
+    check: Annotated[str | None, typer.Argument(metavar="[CHECK]", help="Only this check.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Also checks that never failed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """One line a check and entity."""
+    from oneledger.quality.results import trends
+    from oneledger.settings import load_settings
+    from oneledger.warehouse.connection import open_warehouse
+
+    with open_warehouse(load_settings(), read_only=True) as connection:
+        found = trends(connection, check)
+    shown = [one for one in found if every or check or one["failed_runs_count"]]
+    if as_json:
+        emit_json({"ok": True, "items": shown})
+        return
+    headings = {
+        "check": "检查 check", "entity": "数据 data", "trend": "走势 trend", "runs": "未通过/运行 failed/runs",
+        "unexpected_count": "现 now", "first_failed_at": "首次未通过 first failed (UTC)",
+        "last_failed_at": "最近未通过 last failed (UTC)",
+    }  # fmt: skip
+    print_table([{**one, "check": f"{one['title_zh']} {one['check_id']}",
+                  "runs": f"{one['failed_runs_count']}/{one['runs_count']}"} for one in shown], headings)  # fmt: skip
+    say(f"{len(found) - len(shown)} more never failed in the kept runs" if len(shown) < len(found) else "")
+
+
+def docs(as_json: Json = False) -> None:
+    """Make the site, or bring it up to date."""
+    from oneledger.quality.data_docs import build_data_docs
+    from oneledger.settings import load_settings
+
+    made = build_data_docs(load_settings())
+    if as_json:
+        emit_json({"ok": True, "items": [{"index": made.index, "pages_count": made.pages_count,
+                                          "made_count": made.made_count}]})  # fmt: skip
+        return
+    say(f"{made.index}: {made.pages_count} pages, {made.made_count} of them new")
 
 
 def _row(one: dict[str, Any]) -> dict[str, Any]:

@@ -61,9 +61,10 @@ def run_end(settings: Settings, run_id: str) -> RunEnd:
 
 def withheld_parts(settings: Settings) -> list[dict[str, Any]]:
     """The rows of ``marts.withheld_part`` of the current version; none when nothing is published."""
-    if current_version(settings) is None:
+    version = current_version(settings)
+    if version is None:
         return []
-    with open_version(settings, "current") as connection:
+    with open_version(settings, version) as connection:
         known = connection.execute(
             "select 1 from information_schema.tables where table_schema = 'marts' and table_name = 'withheld_part'"
         ).fetchone()

@@ -55,7 +55,11 @@ class Check:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One row of ``checks.result``. ``since`` is when it was first seen failing without a pass between (UTC)."""
+    """One row of ``checks.result``. ``since`` is when it was first seen failing without a pass between (UTC).
+
+    ``judged_count`` things were judged, ``unexpected_count`` of them (or of what they count) were not as expected;
+    ``expectation`` is the JSON of the Great Expectations type and its arguments, for Data Docs.
+    """
 
     gate: Gate
     check_id: str
@@ -70,6 +74,8 @@ class CheckResult:
     remedy_zh: str
     remedy_en: str
     unexpected_count: int = 0
+    judged_count: int = 0
+    expectation: str = "{}"
     since: dt.datetime | None = None
     tolerated: str = ""
 

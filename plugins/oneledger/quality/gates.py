@@ -8,7 +8,9 @@ cost follows the new data.
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import duckdb
@@ -147,8 +149,10 @@ class _Judge:
             shown.append(f"and {more} more")
         faults = sum(row[check.count_column] for row in unexpected) if check.count_column else len(unexpected)
         judged = Judgement(not unexpected, faults, (), ())
+        judged_count = max(count, faults)
         observed = "; ".join(shown) if unexpected else f"{count} judged, all as expected"
-        return self._result(check, entity, judged, observed, check.wording.expected)
+        made = self._result(check, entity, judged, observed, check.wording.expected)
+        return replace(made, judged_count=judged_count, expectation=json.dumps(check.expectation, default=str))
 
     def _query_of(self, check: Check) -> str:
         if not check.is_generated:

@@ -156,8 +156,16 @@ _TABLES = {
         remedy_en varchar,
         title_zh varchar,
         title_en varchar,
-        checked_at timestamp not null
+        checked_at timestamp not null,
+        unexpected_count bigint,
+        judged_count bigint,
+        expectation varchar
     """,
+}
+
+# Columns that came later, for warehouses that were made before them.
+_ADDED_COLUMNS = {
+    "checks.result": {"unexpected_count": "bigint", "judged_count": "bigint", "expectation": "varchar"},
 }
 
 
@@ -167,6 +175,9 @@ def create_control_tables(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"create schema if not exists {schema}")
     for table, columns in _TABLES.items():
         connection.execute(f"create table if not exists {table} ({columns})")
+    for table, added in _ADDED_COLUMNS.items():
+        for name, kind in added.items():
+            connection.execute(f"alter table {table} add column if not exists {name} {kind}")
 
 
 def load_outcomes(connection: duckdb.DuckDBPyConnection, outcomes_dir: Path) -> int:
