@@ -186,12 +186,18 @@ class _Judge:
                 "select date_trunc('month', min(usage_on))::date from control.pending_date where shape = 'usage'"
             )[0][0]
             return query.replace(":first_pending_month", f"date '{pending}'" if pending else "null::date")
-        if ":first_new_on" not in query and ":last_new_on" not in query:
+        if not any(name in query for name in (":first_new_on", ":last_new_on", ":last_daily_on")):
             return query
-        first, last = self._session.execute("select min(business_on), max(business_on) from new_batch")[0]
+        first, last, daily = self._session.execute(
+            "select min(business_on), max(business_on), coalesce(max(business_on) filter (is_daily), max(business_on))"
+            " from new_batch left join expected_entity on expected_entity.entity = new_batch.entity"
+        )[0]
         if first is None:
             return ""
-        return query.replace(":first_new_on", f"date '{first}'").replace(":last_new_on", f"date '{last}'")
+        dates = {":first_new_on": first, ":last_new_on": last, ":last_daily_on": daily}
+        for name, date in dates.items():
+            query = query.replace(name, f"date '{date}'")
+        return query
 
     def _result(self, check: Check, entity: str, judged: Judgement, observed: str, expected: str) -> CheckResult:
         source = self._catalogue.sources.get(entity.partition(".")[0])
