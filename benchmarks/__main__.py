@@ -133,7 +133,7 @@ def _print_gate(cost: GateCost) -> None:
     )
     console.print(
         f"the same nine checks: pushed down on all {cost.rows:,} rows {cost.pushed_down_seconds:.1f} s; Great "
-        f"Expectations on pandas on {cost.pandas_rows:,} rows {cost.pandas_seconds:.1f} s and {cost.pandas_mib:,.0f} MiB "
+        f"Expectations on pandas on {cost.pandas_rows:,} rows {cost.pandas_seconds:.1f} s, {cost.pandas_mib:,.0f} MiB "
         f"({cost.pandas_seconds / cost.pandas_rows * cost.rows:.0f} s for all of them at that rate); the gate took "
         f"{cost.gate_mib:,.0f} MiB"
     )

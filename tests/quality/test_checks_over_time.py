@@ -121,11 +121,14 @@ def test_an_app_that_was_delisted_is_not_missed(warehouse: Settings, catalogue: 
     assert "completeness_of_apps" not in {one.check_id for one in report.failed}
 
 
+EXPECTATION = '{"type": "expect_column_values_to_be_between", "column": "ratio", "max_value": 2.0}'
+
+
 def kept(settings: Settings, counts: list[int]) -> None:
+    """One run after another in which so many things were not as expected."""
     for number, count in enumerate(counts):
         result = CheckResult("sources", "volume", "zheliban.usage", "fail", count == 0, f"{count} <b>rows</b>", "few",
-                             "某处", "数据量", "Rows", "重报", "deliver again", count, 28,
-                             '{"type": "expect_column_values_to_be_between", "column": "ratio", "max_value": 2.0}')  # fmt: skip
+                             "某处", "数据量", "Rows", "重报", "deliver again", count, 28, EXPECTATION)  # fmt: skip
         record_results(settings, GateReport("sources", f"run-{number:04d}", None, (result,)))
 
 

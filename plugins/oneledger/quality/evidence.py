@@ -157,26 +157,21 @@ def row_rules_evidence(changed: Sequence[ChangedRows], released: Collection[str]
                 " and (_file_id, _row_number) not in (select (file_id, row_number) from control.released_row"
                 " where is_anyway)"
             )
-        flags = ", ".join(f"{sql} as is_broken_{number}" for number, (_, sql) in enumerate(rules))
-        values = ", ".join(f"{_shown_value(one.entity, rule)} as value_{number}"
-                           for number, (rule, _) in enumerate(rules))  # fmt: skip
-        counts = ", ".join(
-            f"count(*) filter (is_broken_{number}) as count_{number},"
-            f" any_value(struct_pack(f := _file_id, n := _row_number, v := value_{number}))"
-            f" filter (is_broken_{number}) as found_{number}"
-            for number in range(len(rules))
-        )
+        # Hardly any row breaks a rule: those that do are found first, and only of them it is asked which and where.
+        any_broken = " or ".join(sql for _, sql in rules)
         listed = ", ".join(
             f"struct_pack(rule_id := {text(rule.rule_id)}, column_name := {text(', '.join(rule.columns))},"
-            f" broken_count := count_{number}, found := found_{number})"
+            f" broken_count := count(*) filter (is_broken_{number}), found := any_value(struct_pack(f := _file_id,"
+            f" n := _row_number, v := {_shown_value(one.entity, rule)})) filter (is_broken_{number}))"
             for number, (rule, _) in enumerate(rules)
         )
+        flags = ", ".join(f"{sql} as is_broken_{number}" for number, (_, sql) in enumerate(rules))
         parts.append(
             f"select {text(one.entity.full_id)} as entity, judged.rule_id, judged.column_name, judged.broken_count,"
             f" coalesce(judged.found.v, '') as value, coalesce(judged.found.f, '') as file_id,"
-            f" judged.found.n as row_number from (select unnest([{listed}]) as judged from (select {counts} from"
-            f" (select _file_id, _row_number, {flags}, {values} from admitted.{quote(one.entity.admitted_table)}"
-            f" where {one.where}{let_through})))"
+            f" judged.found.n as row_number from (select unnest([{listed}]) as judged from"
+            f" (select *, {flags} from admitted.{quote(one.entity.admitted_table)}"
+            f" where {one.where}{let_through} and ({any_broken})))"
         )
     return " union all ".join(parts)
 

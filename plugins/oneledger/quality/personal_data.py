@@ -17,7 +17,7 @@ Kind = Literal["identity_number", "mobile_number"]
 PERSONAL_DATA_RULE_ID = "personal_data"
 # A code may have eleven digits by chance; eighteen digits with a birth date and the right check digit it has not.
 _CODE_ENDINGS = ("_id", "_number", "_code")
-_SHORTEST = 11
+_SHORTEST = {"identity_number": 18, "mobile_number": 11}
 BOTH: tuple[Kind, ...] = ("identity_number", "mobile_number")
 
 _DIGIT = "[0-9０-９]"
@@ -45,10 +45,15 @@ def holds_personal_data(text: str, kinds: tuple[Kind, ...]) -> str:
     """SQL: whether the text holds such a number; never null. Short texts cost a comparison of lengths."""
     found = []
     if "mobile_number" in kinds:
-        found.append(rf"regexp_matches({half_width(text)}, '(^|[^0-9])(\+?86[- ]?)?{_MOBILE_FORM}([^0-9]|$)')")
+        form = rf"(^|[^0-9])(\+?86[- ]?)?{_MOBILE_FORM}([^0-9]|$)"
+        found.append(_when_long(text, "mobile_number", f"regexp_matches({half_width(text)}, '{form}')"))
     if "identity_number" in kinds:
-        found.append(_holds_identity_number(half_width(text)))
-    return f"case when length({text}) >= {_SHORTEST} then {' or '.join(found)} else false end"
+        found.append(_when_long(text, "identity_number", _holds_identity_number(half_width(text))))
+    return f"({' or '.join(found)})"
+
+
+def _when_long(text: str, kind: Kind, test: str) -> str:
+    return f"case when length({text}) >= {_SHORTEST[kind]} then {test} else false end"
 
 
 def _holds_identity_number(text: str) -> str:
