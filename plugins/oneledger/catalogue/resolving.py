@@ -243,11 +243,12 @@ def _check_name(name: str, known: Iterable[str], path: YamlPath, what: str, prob
 def _check_references(catalogue: Catalogue, problems: Problems) -> None:
     """Both ends exist, and a registry that holds rows back is admitted before them: it stands earlier."""
     seen: dict[str, Entity] = {}
+    registries = {entity.full_id: entity for entity in catalogue.all_entities}
     for entity in catalogue.all_entities:
         path: YamlPath = ("sources", entity.source_id, "entities", entity.id, "references")
         for reference in entity.references:
             _check_name(reference.column, [column.name for column in entity.columns], path, "column", problems)
-            registry = {one.full_id: one for one in catalogue.all_entities}.get(reference.entity)
+            registry = registries.get(reference.entity)
             if registry is None or registry.shape:
                 what = "is of a shape, which is no registry" if registry else "does not exist"
                 problems.add(path, f"{reference.to}: the entity {reference.entity} {what}; name source.entity.column.")
