@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.gate import GateCost, measure_gate
 from benchmarks.nightly import DATA_WORK, HistoryCost, ScaleCost, measure_history, measure_scale
 
 console = Console(width=150, highlight=False)
@@ -23,7 +24,21 @@ def main() -> None:
     console.print(f"data under {root}; memory limit {arguments.memory_limit}")
     report: dict[str, object] = {"memory_limit": arguments.memory_limit}
     try:
+        if arguments.gate or not arguments.no_gate:
+            gate = measure_gate(
+                root / "gate",
+                rows=arguments.gate_rows,
+                pandas_rows=min(arguments.gate_rows, arguments.pandas_rows),
+                memory_limit=arguments.memory_limit,
+                say=console.print,
+            )
+            _print_gate(gate)
+            report["gate"] = gate.to_json()
+            if not arguments.keep:
+                shutil.rmtree(root / "gate")
         costs = []
+        if arguments.gate:
+            arguments.scales, arguments.no_history = [], True
         for scale in arguments.scales:
             cost = measure_scale(
                 root / f"scale-{scale}",
@@ -36,7 +51,8 @@ def main() -> None:
             costs.append(cost)
             if not arguments.keep:
                 shutil.rmtree(root / f"scale-{scale}")
-        _print_scales(costs)
+        if costs:
+            _print_scales(costs)
         report["scales"] = [cost.to_json() for cost in costs]
         if not arguments.no_history:
             history = measure_history(
@@ -72,6 +88,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--short-first-day", type=dt.date.fromisoformat, default=dt.date(2022, 9, 1))
     parser.add_argument("--history-scale", type=int, default=10, help="scale at which history is varied")
     parser.add_argument("--no-history", action="store_true", help="leave the history comparison out")
+    parser.add_argument("--gate", action="store_true", help="only the source gate against the load")
+    parser.add_argument("--no-gate", action="store_true", help="leave the source gate out")
+    parser.add_argument("--gate-rows", type=int, default=50_000_000, help="usage rows that the source gate judges")
+    parser.add_argument("--pandas-rows", type=int, default=5_000_000, help="rows of it that pandas is given")
     parser.add_argument("--memory-limit", default="4GB")
     parser.add_argument("--home", help="where to put the data (kept); default: a temporary folder, removed")
     parser.add_argument("--keep", action="store_true", help="keep the data")
@@ -102,6 +122,20 @@ def _print_scales(costs: list[ScaleCost]) -> None:
         + ", ".join(f"scale {cost.scale}: {cost.plain_day:.2f} s" for cost in costs)
         + ". Both give the same monthly mart: "
         + ", ".join(f"scale {cost.scale}: {cost.months_compared:,} rows equal" for cost in costs)
+    )
+
+
+def _print_gate(cost: GateCost) -> None:
+    console.print(
+        f"source gate: {cost.rows:,} rows of {cost.days} days loaded in {cost.load_seconds:.1f} s, judged in "
+        f"{cost.gate_seconds:.1f} s ({cost.gate_checks} results); gate / load {cost.ratio:.2f} (aim: at most a third); "
+        f"slowest: {', '.join(f'{name} {seconds:.1f} s' for name, seconds in cost.slowest_checks)}"
+    )
+    console.print(
+        f"the same nine checks: pushed down on all {cost.rows:,} rows {cost.pushed_down_seconds:.1f} s; Great "
+        f"Expectations on pandas on {cost.pandas_rows:,} rows {cost.pandas_seconds:.1f} s, {cost.pandas_mib:,.0f} MiB "
+        f"({cost.pandas_seconds / cost.pandas_rows * cost.rows:.0f} s for all of them at that rate); the gate took "
+        f"{cost.gate_mib:,.0f} MiB"
     )
 
 

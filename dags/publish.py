@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG
+from airflow.sdk import DAG, chain
 
-from oneledger_airflow.operators import PublishOperator
+from oneledger_airflow.operators import PublishOperator, RunEndOperator
 from oneledger_airflow.pools import WAREHOUSE_POOL
 from oneledger_airflow.schedule import MARTS, TAGS, task_defaults, within
 
@@ -18,6 +18,9 @@ DOC = """
 
 After the last gate the marts are written beside the version before, and one rename puts them in place: readers see
 a whole version at any time. Old versions stay; with nothing new, the version stays too.
+
+`run_end` says how the run ended and what is stale or withheld, sends what people are to be told (one message a
+cause; recovered once), and is red when any step was: a red check cannot end as a green run.
 
 The run goes on under the build's OneLedger run id, which the asset event carries. `oneledger status` shows the version.
 """
@@ -34,8 +37,18 @@ with DAG(
     default_args=task_defaults("市大数据局数据资源处", pool=WAREHOUSE_POOL),
     deadline=within(30, "the publication"),
 ) as dag:
-    PublishOperator(
-        task_id="publish",
-        task_display_name="发布新版本 publish",
-        execution_timeout=timedelta(minutes=30),
+    chain(
+        PublishOperator(
+            task_id="publish",
+            task_display_name="发布新版本 publish",
+            execution_timeout=timedelta(minutes=30),
+        ),
+        RunEndOperator(
+            task_id="run_end",
+            task_display_name="结论与通知 verdict and notices",
+            trigger_rule="all_done",
+            retries=0,
+            on_failure_callback=None,
+            execution_timeout=timedelta(minutes=5),
+        ),
     )

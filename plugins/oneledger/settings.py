@@ -64,6 +64,14 @@ class Settings:
         return self.home / "outcomes"
 
     @property
+    def releases_dir(self) -> Path:
+        return self.home / "releases"
+
+    @property
+    def notices_dir(self) -> Path:
+        return self.home / "notices"
+
+    @property
     def city_dir(self) -> Path:
         return self.home / "city"
 

@@ -169,6 +169,30 @@ class PublishOperator(BaseOperator):
         return {"version": str(published.version), "content_hash": str(published.content_hash)}
 
 
+class RunEndOperator(BaseOperator):
+    """Say how the run ended and what the published version lacks, tell people, and be red when anything was.
+
+    Runs whatever came of the tasks before it. A run that published with parts withheld is red here although its
+    publication is green: somebody has to act.
+    """
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        from oneledger.notices.sending import send_notices
+        from oneledger.pipeline.withheld import run_end
+        from oneledger_airflow.notifier import export_channels
+
+        settings, _ = _configured()
+        end = run_end(settings, run_ids.carried_run_id(context))
+        self.log.info("%s", end.text)
+        export_channels()
+        notices = send_notices(settings)
+        for problem in notices.problems:
+            self.log.error("notice not sent: %s", problem)
+        if not end.is_good:
+            raise AirflowFailException(end.text)
+        return {"verdict": end.verdict, "withheld": len(end.withheld), "notices": len(notices.messages)}
+
+
 class MorningCheckOperator(BaseOperator):
     """Fail when nothing was published since the night began, and say what broke."""
 

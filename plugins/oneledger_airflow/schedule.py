@@ -13,6 +13,7 @@ from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from oneledger.catalogue import Catalogue, Source
 from oneledger.sources.connections import is_configured
 from oneledger_airflow.deadlines import report_missed_deadline
+from oneledger_airflow.notifier import CauseNotifier
 
 CITY_TIMEZONE = "Asia/Shanghai"
 INGEST_AT = "0 2 * * *"
@@ -59,7 +60,14 @@ def task_defaults(owner: str, **given: Any) -> dict[str, Any]:
     Tried again: a writer's lock that somebody else holds for a while. A shut gate or a failed model is not tried
     again, because it stays red until somebody acts (these operators raise AirflowFailException).
     """
-    return {"owner": owner, "depends_on_past": False, "retries": 2, "retry_delay": timedelta(minutes=1), **given}
+    return {
+        "owner": owner,
+        "depends_on_past": False,
+        "retries": 2,
+        "retry_delay": timedelta(minutes=1),
+        "on_failure_callback": CauseNotifier(),
+        **given,
+    }
 
 
 def listed(names: Iterable[str]) -> str:

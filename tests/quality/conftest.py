@@ -47,6 +47,11 @@ def admit_batch(
         "insert into control.admitted_batch values (?, ?, ?, ?, ?, ?, 'c', ?, ?, ?, 0, 0, 'run', now()::timestamp)",
         [batch_id, source, entity, partition, revision, business_on, rows, rows - quarantined, quarantined],
     )
+    connection.execute(
+        "insert into quarantine.row select 'run', ?, ?, ?, ? || '/f.csv.gz', 1000 + i, 'app_id', '', 'required', '空',"
+        " 'empty', '补', 'fill', '{}', now()::timestamp, null from range(?) as t (i)",
+        [source, entity, batch_id, batch_id, quarantined],
+    )
     return batch_id
 
 
@@ -61,7 +66,7 @@ def add_usage_day(
         " 'zheliban_app' as release_end, 'day' as period_grain, ?::date as usage_on,"
         " (100 + 7 * i + dayofmonth(?::date))::bigint as visitors_count, false as _is_omitted, ? as _batch_id,"
         " ? || '/f.csv.gz' as _file_id, i + 1 as _row_number, ?::date as _business_on from range(?) as t (i)",
-        [day, day, batch_id, batch_id, day, apps],
+        [day, day, batch_id, batch_id, day, apps - counts.get("quarantined", 0)],
     )
     connection.execute("insert or ignore into control.pending_date values ('usage', ?)", [day])
     return batch_id

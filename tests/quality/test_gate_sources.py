@@ -38,7 +38,7 @@ def test_good_data_open_the_gate_and_every_check_has_looked(warehouse: Settings,
     assert report.as_of == LAST_DAY
     looked = {result.check_id for result in report.results}
     assert looked >= {"volume", "control_total", "quarantined_share", "freshness", "never_delivered", "missing_days",
-                      "natural_key", "columns", "reference"}  # fmt: skip
+                      "natural_key", "row_rules", "counts_reconcile", "reference"}  # fmt: skip
     with open_warehouse(warehouse) as connection:
         assert closed_gates(connection) == ["gate marts has never run"]
     assert [one["verdict"] for one in read_outcomes(warehouse.outcomes_dir, "run-one")] == ["good"]
@@ -71,20 +71,56 @@ def test_good_data_open_the_gate_and_every_check_has_looked(warehouse: Settings,
                                     " and app_id = 'app-3'"),
         ),
         (
-            "columns",
-            "values -5, for instance zheliban.usage.20221031.r001/f.csv.gz row 8",
+            "row_rules",
+            "1 admitted rows break minimum of visitors_count, value -5, for instance "
+            "zheliban.usage.20221031.r001/f.csv.gz row 8",
             lambda con: con.execute("update admitted.usage set visitors_count = -5 where usage_on = '2022-10-31'"
                                     " and app_id = 'app-7'"),
         ),
         (
-            "columns",
-            "values 'moon'",
+            "row_rules",
+            "break known_word of release_end, value moon",
             lambda con: con.execute("update admitted.usage set release_end = 'moon' where usage_on = '2022-10-31'"
                                     " and app_id = 'app-7'"),
         ),
         (
-            "columns",
-            "values '44ABCD'",
+            "row_rules",
+            "break completions_within_starts of completions_count, starts_count, value 9, 5",
+            lambda con: con.execute("update admitted.usage set completions_count = 9, starts_count = 5"
+                                    " where usage_on = '2022-10-31' and app_id = 'app-7'"),
+        ),
+        (
+            "row_rules",
+            "break personal_data of app_name, value 陈 138******00",
+            lambda con: con.execute("update admitted.usage set app_name = '陈 13800138000'"
+                                    " where usage_on = '2022-10-31' and app_id = 'app-7'"),
+        ),
+        (
+            "row_rules",
+            "break known_reference of app_id, value app-99",
+            lambda con: con.execute("insert into admitted.irs__module by name select 'm' as module_id, 'app-99' as"
+                                    " app_id, 'n' as module_name, 'module' as module_kind, now()::timestamp as"
+                                    " updated_at, _batch_id, _file_id, _row_number, _business_on"
+                                    " from admitted.irs__app limit 1;"
+                                    " insert into control.admitted_batch select replace(batch_id, 'app', 'module'),"
+                                    " source, 'module', * exclude (batch_id, source, entity)"
+                                    " from control.admitted_batch where entity = 'app';"
+                                    " update admitted.irs__module set _batch_id = replace(_batch_id, 'app', 'module')"),
+        ),
+        (
+            "counts_reconcile",
+            "40 received, 40 accepted (39 stand), 0 quarantined (0 stand), 0 superseded",
+            lambda con: con.execute("delete from admitted.usage where usage_on = '2022-10-31' and app_id = 'app-7'"),
+        ),
+        (
+            "counts_reconcile",
+            "40 received, 39 accepted (39 stand), 1 quarantined (0 stand)",
+            lambda con: (add_usage_day(con, LAST_DAY, revision=2, quarantined=1),
+                         con.execute("delete from quarantine.row")),
+        ),
+        (
+            "row_rules",
+            "break pattern of district_code, value 44ABCD",
             lambda con: con.execute("update admitted.irs__app set district_code = '44ABCD' where app_id = 'app-1'"),
         ),
         (
@@ -199,6 +235,9 @@ def test_a_tolerated_failure_is_pinned_to_its_number(warehouse: Settings, catalo
     )
     pinned = replace(warehouse, project_root=tmp_path / "project")
     with open_warehouse(warehouse) as connection:
+        connection.execute("update control.admitted_batch set received_count = 41, accepted_count = 41"
+                           " where partition = '20221031' and source = 'zheliban'")  # fmt: skip
+        connection.execute("update control.batch set control_total = null")
         connection.execute("insert into admitted.usage from admitted.usage where usage_on = '2022-10-31'"
                            " and app_id = 'app-3'")  # fmt: skip
     assert run_gate("sources", pinned, catalogue, run_id="run-one").is_open

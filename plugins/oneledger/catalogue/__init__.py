@@ -6,7 +6,7 @@ and resolves shapes and defaults. Everything else in the package asks the catalo
 
 from __future__ import annotations
 
-from oneledger.catalogue.columns import UNIT_FACTORS, Column, ColumnType, MissingState, NumberFormat, Rule
+from oneledger.catalogue.columns import UNIT_FACTORS, Column, ColumnType, MissingState, NumberFormat, Reference, Rule
 from oneledger.catalogue.delivery import FilesSpec, FormatSpec, HttpSpec, UnpivotSpec, WorkbookSpec
 from oneledger.catalogue.models import Catalogue, Entity, Shape, Source
 from oneledger.catalogue.reading import read_entries
@@ -15,7 +15,8 @@ from oneledger.settings import Settings
 
 __all__ = [
     "UNIT_FACTORS", "Catalogue", "Column", "ColumnType", "Entity", "FilesSpec", "FormatSpec", "HttpSpec",
-    "MissingState", "NumberFormat", "Rule", "Shape", "Source", "UnpivotSpec", "WorkbookSpec", "load_catalogue",
+    "MissingState", "NumberFormat", "Reference", "Rule", "Shape", "Source", "UnpivotSpec", "WorkbookSpec",
+    "load_catalogue",
 ]  # fmt: skip
 
 

@@ -87,6 +87,9 @@ class ColumnSpec(Strict):
     number_format: NumberFormat | None = None
     missing_markers: dict[str, MissingState] | None = None
     prefix: str | None = None
+    usual_maximum: Decimal | None = None
+    at_most_times_median: Decimal | None = Field(default=None, gt=1)
+    personal_data: Literal["forbidden", "allowed"] | None = None
     title_zh: str | None = None
     title_en: str | None = None
 
@@ -132,6 +135,9 @@ class Column(Strict):
         formats: strptime formats to try in order; besides the usual ones ``%q`` is the quarter, 1 to 4.
         period_day: the value names a year, quarter or month, and the date is its first or last day.
         prefix: put before the value (after ``values``), so that keys of several sources cannot meet.
+        usual_maximum: in the base unit; a larger value is out of all proportion (yuan written as 万元).
+        at_most_times_median: a value of more than so many medians of its column in the same batch is so too.
+        personal_data: ``allowed`` where identity-card and mobile numbers may stand; else they hold the row back.
     """
 
     name: str
@@ -151,6 +157,9 @@ class Column(Strict):
     number_format: NumberFormat | None = None
     missing_markers: dict[str, MissingState] | None = None
     prefix: str | None = None
+    usual_maximum: Decimal | None = None
+    at_most_times_median: Decimal | None = None
+    personal_data: Literal["forbidden", "allowed"] | None = None
     title_zh: str = ""
     title_en: str = ""
 
@@ -181,6 +190,36 @@ class Rule(Strict):
     reason_en: str
     remedy_zh: str
     remedy_en: str
+
+
+class Reference(Strict):
+    """A code of one entity that another entity registers.
+
+    Attributes:
+        column: the column that holds the code.
+        to: ``<source>.<entity>.<column>`` of the registry; its entity stands earlier in the catalogue.
+        severity: ``quarantine`` holds a row with an unknown code back until it is registered; ``warn`` accepts it,
+            and the gate on the sources says which codes are unknown.
+    """
+
+    column: str
+    to: str = Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")
+    severity: Literal["quarantine", "warn"]
+
+    @property
+    def entity(self) -> str:
+        """``<source>.<entity>`` of the registry."""
+        return self.to.rpartition(".")[0]
+
+    @property
+    def table(self) -> str:
+        """The admitted table of the registry."""
+        return f"admitted.{self.entity.replace('.', '__')}"
+
+    @property
+    def target(self) -> str:
+        """The column of the registry."""
+        return self.to.rpartition(".")[2]
 
 
 def checked_regex(text: str) -> str:

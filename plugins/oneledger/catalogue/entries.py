@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from oneledger.catalogue.columns import ColumnSpec, MissingState, Rule, Strict, text_of_scalar
+from oneledger.catalogue.columns import ColumnSpec, MissingState, Reference, Rule, Strict, text_of_scalar
 from oneledger.catalogue.delivery import Delivery, FilesSpec, FormatSpec, HttpSpec, UnpivotSpec, WorkbookSpec
 
 Connector = Literal["http", "sql", "delimited", "workbook"]
@@ -22,6 +22,7 @@ class ShapeEntry(Strict):
     natural_key: tuple[str, ...] = Field(min_length=1)
     columns: dict[str, ColumnSpec] = Field(min_length=1)
     rules: tuple[Rule, ...] = ()
+    references: tuple[Reference, ...] = ()
 
 
 class Inherited(Strict):
@@ -58,6 +59,7 @@ class EntityEntry(Inherited):
     natural_key: tuple[str, ...] | None = None
     columns: dict[str, ColumnSpec]
     rules: tuple[Rule, ...] = ()
+    references: tuple[Reference, ...] = ()
 
     @field_validator("columns", mode="before")
     @classmethod

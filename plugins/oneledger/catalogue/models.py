@@ -7,7 +7,7 @@ import json
 from functools import cached_property
 from pathlib import Path
 
-from oneledger.catalogue.columns import Column, MissingState, Rule, Strict
+from oneledger.catalogue.columns import Column, MissingState, Reference, Rule, Strict
 from oneledger.catalogue.delivery import Delivery, FilesSpec, FormatSpec, HttpSpec, UnpivotSpec, WorkbookSpec
 from oneledger.catalogue.entries import Connector, OnMissingColumn, OnNewColumn
 from oneledger.settings import ConfigurationError
@@ -22,6 +22,7 @@ class Shape(Strict):
     natural_key: tuple[str, ...]
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...]
+    references: tuple[Reference, ...]
 
 
 class Entity(Strict):
@@ -32,6 +33,7 @@ class Entity(Strict):
             (a column that this source does not deliver has neither source_name, constant nor default),
             then columns of the entity's own.
         rules: the shape's rules, then the entity's own.
+        references: codes that another entity registers; the shape's, then the entity's own.
         missing_markers: source texts that stand for no value, and which kind of no value. A blank is
             ``missing`` unless ``""`` says otherwise.
     """
@@ -59,6 +61,7 @@ class Entity(Strict):
     natural_key: tuple[str, ...]
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...]
+    references: tuple[Reference, ...] = ()
 
     @property
     def full_id(self) -> str:

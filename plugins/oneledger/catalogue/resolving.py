@@ -58,6 +58,7 @@ def resolve(entries: CatalogueEntries, places: Places, paths: tuple[Path, ...]) 
         _check_entity(entity, sources[entity.source_id], problems)
     problems.raise_if_any()
     _check_rules(catalogue, problems)
+    _check_references(catalogue, problems)
     problems.raise_if_any()
     return catalogue
 
@@ -88,7 +89,7 @@ def _shape(name: str, entry: ShapeEntry, problems: Problems) -> Shape:
         columns.append(_column(column_name, spec, spec.source_name))
     return Shape(
         id=name, title_zh=entry.title_zh, title_en=entry.title_en, natural_key=entry.natural_key,
-        columns=tuple(columns), rules=entry.rules,
+        columns=tuple(columns), rules=entry.rules, references=entry.references,
     )  # fmt: skip
 
 
@@ -144,6 +145,7 @@ def _entity(
         query=entry.query, files=entry.files, format=entry.format or FormatSpec(), workbook=entry.workbook,
         unpivot=entry.unpivot, partition_by=entry.partition_by, natural_key=natural_key,
         columns=_columns(path, entry, shape, problems), rules=(*(shape.rules if shape else ()), *entry.rules),
+        references=(*(shape.references if shape else ()), *entry.references),
     )  # fmt: skip
 
 
@@ -236,6 +238,29 @@ def _check_name(name: str, known: Iterable[str], path: YamlPath, what: str, prob
     near = difflib.get_close_matches(name, known, n=1)
     meant = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known) or 'none'}."
     problems.add(path, f"there is no {what} {name!r}{meant}")
+
+
+def _check_references(catalogue: Catalogue, problems: Problems) -> None:
+    """Both ends exist, and a registry that holds rows back is admitted before them: it stands earlier."""
+    seen: dict[str, Entity] = {}
+    registries = {entity.full_id: entity for entity in catalogue.all_entities}
+    for entity in catalogue.all_entities:
+        path: YamlPath = ("sources", entity.source_id, "entities", entity.id, "references")
+        for reference in entity.references:
+            _check_name(reference.column, [column.name for column in entity.columns], path, "column", problems)
+            registry = registries.get(reference.entity)
+            if registry is None or registry.shape:
+                what = "is of a shape, which is no registry" if registry else "does not exist"
+                problems.add(path, f"{reference.to}: the entity {reference.entity} {what}; name source.entity.column.")
+                continue
+            _check_name(reference.target, [column.name for column in registry.columns], path, "column", problems)
+            if reference.severity == "quarantine" and reference.entity not in seen:
+                problems.add(
+                    path,
+                    f"{reference.to}: {reference.entity} must stand before {entity.full_id} in the catalogue, because "
+                    "its rows decide which rows are held back; move it up, or say `severity: warn`.",
+                )
+        seen[entity.full_id] = entity
 
 
 def _check_rules(catalogue: Catalogue, problems: Problems) -> None:

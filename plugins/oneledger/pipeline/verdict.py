@@ -12,7 +12,8 @@ _DELIVERING = ("extract", "load_raw", "admit")
 def verdict_of(records: Iterable[Mapping[str, Any]]) -> RunVerdict:
     """What the outcome records of one run amount to; of several tries of one thing the newest counts.
 
-    ``not_published``: no publish that worked, or a gate or the models failed after it.
+    ``not_published``: no publish that worked, a gate or the models failed after it, or the counts of a batch do not
+    add up: what cannot account for its rows is not good, whatever was put in place.
     ``published_with_parts_withheld``: published, without what some source failed to deliver.
     ``good_with_warnings``: published whole; something was warned about or quarantined.
     """
@@ -20,12 +21,21 @@ def verdict_of(records: Iterable[Mapping[str, Any]]) -> RunVerdict:
     published = [record for record in newest if record["step"] == "publish"]
     if not any(record["verdict"] in ("good", "unchanged", "warning") for record in published):
         return "not_published"
+    if any(not reconciles(record) for record in newest):
+        return "not_published"
     failed = [record for record in newest if record["verdict"] == "failed"]
     if any(record["step"] not in _DELIVERING for record in failed):
         return "not_published"
     if failed:
         return "published_with_parts_withheld"
     return "good_with_warnings" if any(record["verdict"] == "warning" for record in newest) else "good"
+
+
+def reconciles(record: Mapping[str, Any]) -> bool:
+    """Whether an admission's received = accepted + quarantined + superseded; other records count otherwise."""
+    names = ("received", "accepted", "quarantined", "superseded")
+    counts = [int(record[f"{name}_count"]) for name in names if record.get(f"{name}_count") is not None]
+    return record["step"] != "admit" or len(counts) < len(names) or counts[0] == sum(counts[1:])
 
 
 def newest_tries(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -34,7 +34,7 @@ class Check:
     Attributes:
         check_id: its name; with ``entity`` it names one series of results over time.
         evidence: SQL with one row a judged thing and a column ``entity``; or the name of a generated evidence
-            (``natural_keys``, ``references``).
+            (``natural_keys``, ``references``, ``row_rules``, ``batch_counts`` …).
         expectation: the Great Expectations type, its column and arguments.
         needs: tables (``schema.name``) without which the check does not apply.
         count_column: the column whose sum over the unexpected rows is the number of failures; else they are counted.
@@ -55,7 +55,11 @@ class Check:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One row of ``checks.result``. ``since`` is when it was first seen failing without a pass between (UTC)."""
+    """One row of ``checks.result``. ``since`` is when it was first seen failing without a pass between (UTC).
+
+    ``judged_count`` things were judged, ``unexpected_count`` of them (or of what they count) were not as expected;
+    ``expectation`` is the JSON of the Great Expectations type and its arguments, for Data Docs.
+    """
 
     gate: Gate
     check_id: str
@@ -70,6 +74,8 @@ class CheckResult:
     remedy_zh: str
     remedy_en: str
     unexpected_count: int = 0
+    judged_count: int = 0
+    expectation: str = "{}"
     since: dt.datetime | None = None
     tolerated: str = ""
 
@@ -150,7 +156,7 @@ def _check(entry: Any, path: Path) -> Check:
     if entry["severity"] not in ("fail", "warn"):
         raise wrong(f"severity is {entry['severity']!r}; it must be fail or warn")
     if ("evidence" in entry) == ("generated" in entry):
-        raise wrong("give either evidence (SQL) or generated (natural_keys, references)")
+        raise wrong("give either evidence (SQL) or generated (natural_keys, references, row_rules, batch_counts)")
     return Check(
         check_id=name,
         severity=entry["severity"],

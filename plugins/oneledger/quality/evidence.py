@@ -5,16 +5,19 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from oneledger.catalogue import Catalogue, Entity
 from oneledger.publishing.content import quote, quote_all
 from oneledger.publishing.versions import PublishedVersion
+from oneledger.quality.personal_data import masked, shown_kinds
+from oneledger.quality.row_rules import Check as RowRule
+from oneledger.quality.row_rules import checks_of
 from oneledger.quality.session import CheckSession
 from oneledger.settings import Settings
 from oneledger.sources.connections import is_configured
+from oneledger.warehouse.contract import filled_columns
+from oneledger.warehouse.expected import DAILY_AGE_HOURS, is_daily
 
-_DAILY_AGE_HOURS = 100.0
 _SAMPLE_ROWS = 3
 
 
@@ -69,7 +72,7 @@ def prepare(
                 entity.source_id,
                 entity.max_age_hours,
                 entity.delivery,
-                _is_daily(entity),
+                is_daily(entity),
                 is_connected and not source.optional and (sources is None or source.id in sources),
                 entity.unpivot is not None,
             ],
@@ -105,57 +108,117 @@ def natural_keys_evidence(changed: Sequence[ChangedRows]) -> str:
     return " union all ".join(_keys_of(one) for one in changed)
 
 
-def references_evidence(changed: Sequence[ChangedRows], references: Sequence[dict[str, str]]) -> str:
-    """SQL: per changed entity and reference the values that the referenced table does not know.
+def references_evidence(changed: Sequence[ChangedRows], tables: Collection[str]) -> str:
+    """SQL: per changed entity and reference of severity ``warn`` the values that the registry does not know.
 
     Args:
-        references: ``{entity | shape, column, must_be_in: table.column}`` each.
+        changed: what is new.
+        tables: the tables that exist, ``schema.name``; a registry that does not is passed over.
     """
     parts = []
-    for reference in references:
-        for one in changed:
-            entity = one.entity
-            if reference.get("shape") != entity.shape and reference.get("entity") != entity.full_id:
+    for one in changed:
+        filled = {column.name for column in filled_columns(one.entity)}
+        for reference in one.entity.references:
+            if reference.severity != "warn" or reference.column not in filled or reference.table not in tables:
                 continue
-            if reference["column"] not in {column.name for column in entity.columns}:
-                continue
-            table, _, target = reference["must_be_in"].rpartition(".")
-            column = quote(reference["column"])
+            column = quote(reference.column)
             parts.append(
-                f"select {text(entity.full_id)} as entity, {text(reference['column'])} as column_name,"
-                f" {text(table)} as referenced, count(*) filter (not is_known) as unknown_count,"
+                f"select {text(one.entity.full_id)} as entity, {text(reference.column)} as column_name,"
+                f" {text(reference.table)} as referenced, count(*) filter (not is_known) as unknown_count,"
                 f" array_to_string((list(value order by value) filter (not is_known))[1:5], ', ') as sample"
-                f" from (select value, value in (select {quote(target)} from {table}) as is_known"
-                f" from (select distinct {column} as value from admitted.{quote(entity.admitted_table)}"
+                f" from (select value, value in (select {quote(reference.target)} from {reference.table}) as is_known"
+                f" from (select distinct {column} as value from admitted.{quote(one.entity.admitted_table)}"
                 f" where {one.where} and {column} is not null))"
                 # An empty registry says that it was not delivered, which completeness reports.
-                f" where exists (select 1 from {table})"
+                f" where exists (select 1 from {reference.table})"
             )
     return " union all ".join(parts)
 
 
-def column_expectations(entity: Entity) -> list[tuple[str, dict[str, object]]]:
-    """What the catalogue says about single columns, as (rule in words, Great Expectations expectation)."""
-    made: list[tuple[str, dict[str, object]]] = []
-    for column in entity.columns:
-        if not (column.is_delivered or column.constant is not None or column.default is not None):
+def row_rules_evidence(changed: Sequence[ChangedRows], released: Collection[str]) -> str:
+    """SQL: per changed entity and row rule how many admitted rows break it, and one of them.
+
+    The rules are those that split the rows at admission (``oneledger.quality.row_rules``), in one pass over the
+    rows of an entity; an admitted row that breaks one shows an error of the split.
+
+    Args:
+        changed: what is new.
+        released: entities of which a person let rows through; these rows are left out.
+    """
+    parts = []
+    for one in changed:
+        rules = [(rule, rule.admitted_sql) for rule in checks_of(one.entity)
+                 if rule.severity == "quarantine" and rule.admitted_sql]  # fmt: skip
+        if not rules:
             continue
-        if column.required:
-            made.append((f"{column.name} is given", _expect("expect_column_values_to_not_be_null", column.name)))
-        allowed = column.allowed or tuple((column.values or {}).values())
-        if allowed and not column.prefix:
-            words = sorted(set(allowed))
-            made.append((f"{column.name} in {', '.join(words)}",
-                         _expect("expect_column_values_to_be_in_set", column.name, value_set=words)))  # fmt: skip
-        if column.pattern:
-            made.append((f"{column.name} has the form {column.pattern}",
-                         _expect("expect_column_values_to_match_regex", column.name,
-                                 regex=f"^(?:{column.pattern})$")))  # fmt: skip
-        if column.minimum is not None or column.maximum is not None:
-            bounds = {"min_value": _number(column.minimum), "max_value": _number(column.maximum)}
-            made.append((f"{column.name} between {column.minimum} and {column.maximum}",
-                         _expect("expect_column_values_to_be_between", column.name, **bounds)))  # fmt: skip
-    return made
+        let_through = ""
+        if one.entity.full_id in released:
+            let_through = (
+                " and (_file_id, _row_number) not in (select (file_id, row_number) from control.released_row"
+                " where is_anyway)"
+            )
+        # Hardly any row breaks a rule: those that do are found first, and only of them it is asked which and where.
+        any_broken = " or ".join(sql for _, sql in rules)
+        listed = ", ".join(
+            f"struct_pack(rule_id := {text(rule.rule_id)}, column_name := {text(', '.join(rule.columns))},"
+            f" broken_count := count(*) filter (is_broken_{number}), found := any_value(struct_pack(f := _file_id,"
+            f" n := _row_number, v := {_shown_value(one.entity, rule)})) filter (is_broken_{number}))"
+            for number, (rule, _) in enumerate(rules)
+        )
+        flags = ", ".join(f"{sql} as is_broken_{number}" for number, (_, sql) in enumerate(rules))
+        parts.append(
+            f"select {text(one.entity.full_id)} as entity, judged.rule_id, judged.column_name, judged.broken_count,"
+            f" coalesce(judged.found.v, '') as value, coalesce(judged.found.f, '') as file_id,"
+            f" judged.found.n as row_number from (select unnest([{listed}]) as judged from"
+            f" (select *, {flags} from admitted.{quote(one.entity.admitted_table)}"
+            f" where {one.where}{let_through} and ({any_broken})))"
+        )
+    return " union all ".join(parts)
+
+
+def row_counts_of_batches_evidence(changed: Sequence[ChangedRows]) -> str:
+    """SQL: per new batch its counts as admission noted them, and of partitions also the rows that really stand.
+
+    ``difference`` is 0 when received = accepted + quarantined + superseded, and when as many rows stand in
+    ``admitted`` and ``quarantine`` as were noted. Of merged deliveries later batches replace rows, so that
+    only the sum is judged.
+    """
+    standing = " union all ".join(
+        f"select _batch_id as batch_id, count(*) as standing_count from admitted.{quote(one.entity.admitted_table)}"
+        f" where {one.where} group by 1"
+        for one in changed
+        if one.entity.delivery == "partition"
+    )
+    standing = standing or "select null::varchar as batch_id, 0 as standing_count where false"
+    return f"""
+        with standing as ({standing}),
+        held as (
+            select batch_id, count(distinct (file_id, row_number)) as held_count
+            from quarantine.row where batch_id in (select batch_id from new_batch) group by 1
+        ),
+        counted as (
+            select new_batch.entity, new_batch.batch_id, received_count, accepted_count, quarantined_count,
+                superseded_count, delivery = 'partition' as stands_alone,
+                coalesce(standing_count, 0) as standing_count, coalesce(held_count, 0) as held_count
+            from new_batch
+            join expected_entity on expected_entity.entity = new_batch.entity
+            left join standing on standing.batch_id = new_batch.batch_id
+            left join held on held.batch_id = new_batch.batch_id
+        )
+        select *, abs(received_count - accepted_count - quarantined_count - superseded_count)
+            + case when stands_alone
+                then abs(standing_count - accepted_count) + abs(held_count - quarantined_count) else 0 end as difference
+        from counted"""
+
+
+def _shown_value(entity: Entity, rule: RowRule) -> str:
+    parts = []
+    for name in rule.columns:
+        column = entity.column(name)
+        shown = f"coalesce(cast({quote(name)} as varchar), 'null')"
+        kinds = shown_kinds(entity, column)
+        parts.append(masked(shown, kinds) if kinds else shown)
+    return " || ', ' || ".join(parts)
 
 
 def text(value: str) -> str:
@@ -183,32 +246,15 @@ def _keys_of(one: ChangedRows) -> str:
     )
 
 
-def _number(bound: Decimal | None) -> float | int | None:
-    if bound is None:
-        return None
-    return int(bound) if bound == int(bound) else float(bound)
-
-
-def _expect(kind: str, column: str, **arguments: object) -> dict[str, object]:
-    return {"type": kind, "column": column, **{key: value for key, value in arguments.items() if value is not None}}
-
-
-def _is_daily(entity: Entity) -> bool:
-    return (
-        entity.delivery == "partition"
-        and not entity.partition_by
-        and entity.max_age_hours is not None
-        and entity.max_age_hours <= _DAILY_AGE_HOURS
-    )
-
-
 def _not_published(published: PublishedVersion | None) -> str:
     if published is None:
         return ""
     path = str(published.path / published.manifest["batches"]["file"])
     return (
         f" where not exists (select 1 from read_parquet({text(path)}) as known"
-        " where known.batch_id = admitted.batch_id and known.contract_hash = admitted.contract_hash)"
+        " where known.batch_id = admitted.batch_id and known.contract_hash = admitted.contract_hash"
+        # A batch judged again (a reference was mended, a row released) may hold other rows than it did.
+        " and known.accepted_count = admitted.accepted_count)"
     )
 
 
@@ -218,7 +264,7 @@ def _newest(session: CheckSession) -> dt.date | None:
         "select coalesce(max(business_on) filter (expected.max_age_hours <= ?), max(business_on))"
         " from control.admitted_batch as admitted join expected_entity as expected"
         " on expected.entity = admitted.source || '.' || admitted.entity",
-        [_DAILY_AGE_HOURS],
+        [DAILY_AGE_HOURS],
     )
     newest: dt.date | None = found[0][0]
     return newest

@@ -8,7 +8,9 @@ cost follows the new data.
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import duckdb
@@ -21,20 +23,20 @@ from oneledger.quality.checks import Check, CheckResult, GateReport, load_checks
 from oneledger.quality.evidence import (
     ChangedRows,
     changed_rows,
-    column_expectations,
     natural_keys_evidence,
     prepare,
     references_evidence,
+    row_counts_of_batches_evidence,
+    row_rules_evidence,
 )
 from oneledger.quality.gate_state import Gate
 from oneledger.quality.mart_evidence import mart_keys_evidence, row_counts_evidence
 from oneledger.quality.results import record_results
 from oneledger.quality.session import CheckSession, ExpectationError, Judgement, open_session
 from oneledger.quality.tolerated import apply_tolerations, load_tolerations
-from oneledger.settings import Settings
+from oneledger.settings import ConfigurationError, Settings
 
 _SHOWN_ROWS = 3
-_COLUMNS_CHECK = "columns"
 
 
 def run_gate(
@@ -64,7 +66,7 @@ def run_gate(
             outcome.started_at = utc_now()
             as_of = prepare(session, settings, catalogue, published, sources)
             changed = changed_rows(session, catalogue)
-            results = _Judge(gate, session, catalogue, changed).results(checks)
+            results = Judge(gate, session, catalogue, changed).results(checks)
         results = apply_tolerations(results, tolerations, as_of or settings.business_date())
         report = record_results(settings, GateReport(gate, run_id, as_of, tuple(results)))
     except Exception as error:
@@ -94,7 +96,7 @@ def _told(outcome: Outcome, report: GateReport) -> Outcome:
     return outcome
 
 
-class _Judge:
+class Judge:
     """Runs the checks of one gate on one session."""
 
     def __init__(self, gate: Gate, session: CheckSession, catalogue: Catalogue, changed: Sequence[ChangedRows]) -> None:
@@ -116,10 +118,7 @@ class _Judge:
         for check in checks:
             if not set(check.needs) <= self._tables:
                 continue
-            if check.is_generated and check.evidence == _COLUMNS_CHECK:
-                made += [result for one in self._changed for result in self._columns(check, one)]
-            else:
-                made += self._evidence(check)
+            made += self._evidence(check)
         return made
 
     def _evidence(self, check: Check) -> list[CheckResult]:
@@ -150,8 +149,10 @@ class _Judge:
             shown.append(f"and {more} more")
         faults = sum(row[check.count_column] for row in unexpected) if check.count_column else len(unexpected)
         judged = Judgement(not unexpected, faults, (), ())
+        judged_count = max(count, faults)
         observed = "; ".join(shown) if unexpected else f"{count} judged, all as expected"
-        return self._result(check, entity, judged, observed, check.wording.expected)
+        made = self._result(check, entity, judged, observed, check.wording.expected)
+        return replace(made, judged_count=judged_count, expectation=json.dumps(check.expectation, default=str))
 
     def _query_of(self, check: Check) -> str:
         if not check.is_generated:
@@ -159,16 +160,24 @@ class _Judge:
         if check.evidence == "natural_keys":
             return natural_keys_evidence(self._changed)
         if check.evidence == "row_counts":
-            judged = self._tables - set(check.parameters.get("may_be_empty", ()))
+            judged = self._tables - set(check.parameters.get("leaves_out", ()))
             return row_counts_evidence(sorted(judged), check.parameters.get("judged_as"))
         if check.evidence == "mart_keys":
             return mart_keys_evidence([one for one in check.parameters["keys"] if one["mart"] in self._tables])
-        known = [
-            reference
-            for reference in check.parameters["references"]
-            if reference["must_be_in"].rpartition(".")[0] in self._tables
-        ]
-        return references_evidence(self._changed, known)
+        if check.evidence == "references":
+            return references_evidence(self._changed, self._tables)
+        if check.evidence == "row_rules":
+            return row_rules_evidence(self._changed, self._released())
+        if check.evidence == "batch_counts":
+            return row_counts_of_batches_evidence(self._changed)
+        raise ConfigurationError(f"expectations/{self._gate}.yml, check {check.check_id}: nothing generates "
+                                 f"{check.evidence!r}.")  # fmt: skip
+
+    def _released(self) -> set[str]:
+        """The entities of which a person let rows through as they are."""
+        found = self._session.execute("select distinct source || '.' || entity from control.released_row"
+                                      " where is_anyway")  # fmt: skip
+        return {entity for (entity,) in found}
 
     def _dated(self, query: str) -> str:
         """Dates as literals: only then does DuckDB skip the parts of a table that lie outside them."""
@@ -177,37 +186,18 @@ class _Judge:
                 "select date_trunc('month', min(usage_on))::date from control.pending_date where shape = 'usage'"
             )[0][0]
             return query.replace(":first_pending_month", f"date '{pending}'" if pending else "null::date")
-        if ":first_new_on" not in query and ":last_new_on" not in query:
+        if not any(name in query for name in (":first_new_on", ":last_new_on", ":last_daily_on")):
             return query
-        first, last = self._session.execute("select min(business_on), max(business_on) from new_batch")[0]
+        first, last, daily = self._session.execute(
+            "select min(business_on), max(business_on), coalesce(max(business_on) filter (is_daily), max(business_on))"
+            " from new_batch left join expected_entity on expected_entity.entity = new_batch.entity"
+        )[0]
         if first is None:
             return ""
-        return query.replace(":first_new_on", f"date '{first}'").replace(":last_new_on", f"date '{last}'")
-
-    def _columns(self, check: Check, one: ChangedRows) -> list[CheckResult]:
-        rules = column_expectations(one.entity)
-        if not rules:
-            return []
-        judgements = self._session.judge(one.query, [expectation for _, expectation in rules])
-        broken = [(rule, expectation, judged) for (rule, expectation), judged in zip(rules, judgements, strict=True)
-                  if not judged.is_met]  # fmt: skip
-        parts = [
-            f"{judged.unexpected_count} rows break '{rule}', values {_values(judged)}, "
-            f"{self._where(one, str(expectation['column']), judged)}"
-            for rule, expectation, judged in broken[:_SHOWN_ROWS]
-        ]
-        total = Judgement(not broken, sum(judged.unexpected_count for _, _, judged in broken), (), ())
-        observed = "; ".join(parts) or f"{len(rules)} rules on {one.batches_count} batches, all kept"
-        return [self._result(check, one.entity.full_id, total, observed, check.wording.expected)]
-
-    def _where(self, one: ChangedRows, column: str, judged: Judgement) -> str:
-        """Name a file and row in which the first unexpected value stands."""
-        value = next(iter(judged.sample), None)
-        found = self._session.execute(
-            f"select _file_id, _row_number from ({one.query}) where {quote(column)} is not distinct from ? limit 1",
-            [value],
-        )
-        return f"for instance {found[0][0]} row {found[0][1]}" if found else ""
+        dates = {":first_new_on": first, ":last_new_on": last, ":last_daily_on": daily}
+        for name, date in dates.items():
+            query = query.replace(name, f"date '{date}'")
+        return query
 
     def _result(self, check: Check, entity: str, judged: Judgement, observed: str, expected: str) -> CheckResult:
         source = self._catalogue.sources.get(entity.partition(".")[0])
@@ -237,7 +227,3 @@ def _shown(value: object) -> object:
     if isinstance(value, float):
         return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
     return value.isoformat() if isinstance(value, dt.date) else value
-
-
-def _values(judged: Judgement) -> str:
-    return ", ".join(repr(value) for value in dict.fromkeys(judged.sample[:_SHOWN_ROWS]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,8 +18,10 @@ from oneledger.warehouse.lock import writer_lock
 KEPT_RUNS = 400
 _COLUMNS = (
     "run_id", "gate", "check_id", "entity", "severity", "is_passed", "observed", "expected", "since", "owner",
-    "remedy_zh", "remedy_en", "title_zh", "title_en", "checked_at",
+    "remedy_zh", "remedy_en", "title_zh", "title_en", "unexpected_count", "judged_count", "expectation", "checked_at",
 )  # fmt: skip
+_BARS = "▁▂▃▄▅▆▇█"
+TREND_RUNS = 30
 
 
 def record_results(settings: Settings, report: GateReport) -> GateReport:
@@ -98,6 +101,52 @@ def history_of(connection: duckdb.DuckDBPyConnection, check_id: str, entity: str
     )
 
 
+def trends(connection: duckdb.DuckDBPyConnection, check_id: str | None = None) -> list[dict[str, Any]]:
+    """How each check and entity went over its kept runs, what fails now first.
+
+    Returns:
+        check_id, entity, titles, severity, is_passed (now), runs_count, failed_runs_count, first_failed_at and
+        last_failed_at (UTC, null when it never failed in the kept runs), first_checked_at, newest
+        ``unexpected_count``, and ``trend``: the unexpected counts of the newest runs as a line of bars, oldest
+        first; ``·`` is a run in which all was as expected.
+    """
+    found = connection.execute(
+        """
+        with kept as (
+            select *, row_number() over (partition by gate, check_id, entity order by checked_at desc) as recency
+            from checks.result
+            where $check_id is null or check_id = $check_id
+        )
+        select
+            check_id, entity, arg_max(title_zh, checked_at) as title_zh, arg_max(title_en, checked_at) as title_en,
+            arg_max(severity, checked_at) as severity, arg_max(is_passed, checked_at) as is_passed,
+            count(*) as runs_count, count(*) filter (not is_passed) as failed_runs_count,
+            min(checked_at) filter (not is_passed) as first_failed_at,
+            max(checked_at) filter (not is_passed) as last_failed_at, min(checked_at) as first_checked_at,
+            arg_max(coalesce(unexpected_count, (not is_passed)::bigint), checked_at) as unexpected_count,
+            list(coalesce(unexpected_count, (not is_passed)::bigint) order by checked_at)
+                filter (recency <= $shown) as counts
+        from kept
+        group by gate, check_id, entity
+        order by is_passed, severity, check_id, entity
+        """,
+        {"check_id": check_id, "shown": TREND_RUNS},
+    )
+    names = [column[0] for column in found.description or []]
+    rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    for row in rows:
+        row["trend"] = sparkline(row.pop("counts"))
+    return rows
+
+
+def sparkline(counts: Sequence[int]) -> str:
+    """Counts as bars between the smallest and the largest above zero; a zero is a dot."""
+    largest = max(counts, default=0)
+    return "".join(
+        "·" if count == 0 else _BARS[max(0, -(-count * len(_BARS) // largest) - 1)] for count in counts
+    )  # fmt: skip
+
+
 def _rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
     return [dict(zip(_COLUMNS, row, strict=True)) for row in connection.execute(sql, parameters or []).fetchall()]
 
@@ -108,7 +157,7 @@ def _values(result: CheckResult, run_id: str) -> list[Any]:
     return [
         run_id, result.gate, result.check_id, result.entity, severity, result.is_passed, result.observed,
         result.expected, result.since, result.owner, result.remedy_zh, result.remedy_en, result.title_zh,
-        result.title_en,
+        result.title_en, result.unexpected_count, result.judged_count, result.expectation,
     ]  # fmt: skip
 
 

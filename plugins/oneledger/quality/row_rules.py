@@ -12,12 +12,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from oneledger.catalogue import Column, Entity, Rule
+from oneledger.catalogue import Column, Entity, Reference, Rule
+from oneledger.quality.personal_data import PERSONAL_DATA_RULE_ID, forbidden_kinds, holds_personal_data
 from oneledger.warehouse.column_typing import Markers, is_given
 from oneledger.warehouse.contract import filled_columns, missing_markers
 from oneledger.warehouse.received_text import sql_text
 
 DUPLICATE_RULE_ID = "duplicate_with_other_content"
+REFERENCE_RULE_ID = "known_reference"
+PROPORTION_RULE_ID = "in_proportion"
+# Below so many values a batch says nothing about what is usual in it.
+FEWEST_VALUES_OF_A_MEDIAN = 20
 
 _KIND_WORDS = {
     "text": ("文字", "text"),
@@ -36,6 +41,11 @@ class Check:
     ``broken_sql`` is SQL over the typed columns (by name) and their plain texts
     (``oneledger.warehouse.column_typing``); it is true or false, never null. ``columns`` are those whose
     received values the report shows.
+
+    ``admitted_sql`` is the same rule over an admitted row, which has no texts any more: the gate on the sources
+    holds every admitted row to it, so that an error of the split shuts the gate. None where nothing is left to
+    judge: a type is proven by the column's type, a median by rows that are not admitted. ``may_be_waived`` is
+    False where no person may let the row through: a required value that is not there or unreadable, personal data.
     """
 
     rule_id: str
@@ -46,6 +56,8 @@ class Check:
     reason_en: str
     remedy_zh: str
     remedy_en: str
+    admitted_sql: str | None = None
+    may_be_waived: bool = True
 
 
 def checks_of(entity: Entity) -> list[Check]:
@@ -56,13 +68,18 @@ def checks_of(entity: Entity) -> list[Check]:
     checks = [
         check
         for column in entity.delivered_columns
-        for check in _column_checks(column, missing_markers(entity, column))
+        for check in _column_checks(entity, column, missing_markers(entity, column))
     ]
     checks += [
         _undelivered(column) for column in entity.columns if column.required and column not in filled_columns(entity)
     ]
     filled = {column.name for column in filled_columns(entity)}
     checks += [_rule_check(rule) for rule in entity.rules if filled.issuperset(rule.columns)]
+    checks += [
+        _reference_check(entity.column(reference.column), reference)
+        for reference in entity.references
+        if reference.severity == "quarantine" and reference.column in filled
+    ]
     return checks
 
 
@@ -121,14 +138,21 @@ def _titles(column: Column) -> tuple[str, str]:
     return f"「{column.title_zh or column.name}」", column.name
 
 
-def _column_checks(column: Column, markers: Markers) -> list[Check]:
+def _column_checks(entity: Entity, column: Column, markers: Markers) -> list[Check]:
     zh, en = _titles(column)
     name = column.name
     given = is_given(markers, name)
     checks: list[Check] = []
 
-    def add(rule_id: str, broken_sql: str, reason: tuple[str, str], remedy: tuple[str, str]) -> None:
-        checks.append(Check(rule_id, (name,), "quarantine", broken_sql, *reason, *remedy))
+    def add(
+        rule_id: str,
+        broken_sql: str,
+        reason: tuple[str, str],
+        remedy: tuple[str, str],
+        admitted_sql: str | None = None,
+        may_be_waived: bool = True,
+    ) -> None:
+        checks.append(Check(rule_id, (name,), "quarantine", broken_sql, *reason, *remedy, admitted_sql, may_be_waived))
 
     if column.required and column.default is None:
         add(
@@ -136,6 +160,8 @@ def _column_checks(column: Column, markers: Markers) -> list[Check]:
             f"case when {name} is null then not ({given}) else false end",
             (f"{zh}为空", f"{en} is empty"),
             (f"请补填{zh}后重新报送", f"fill in {en} and deliver again"),
+            f"{name} is null",
+            may_be_waived=False,
         )
     if column.values:
         words = "、".join(column.values)
@@ -147,6 +173,9 @@ def _column_checks(column: Column, markers: Markers) -> list[Check]:
                 f"请改用以下用词之一:{words};如有新用词,请在数据源目录中登记",
                 f"use one of: {words}; or register the new word in the source catalogue (values of {en})",
             ),
+            f"coalesce(cast({name} as varchar) not in "
+            f"({', '.join(map(sql_text, dict.fromkeys(_meant(column))))}), false)",
+            not column.required,
         )
     elif column.type != "text":
         kind_zh, kind_en = _KIND_WORDS[column.type]
@@ -156,24 +185,29 @@ def _column_checks(column: Column, markers: Markers) -> list[Check]:
             f"case when {name} is null then {given} else false end",
             (f"{zh}不是{kind_zh}{forms}", f"{en} is not {kind_en} {forms}".strip()),
             (f"请将{zh}更正为{kind_zh}后重新报送", f"correct {en} to {kind_en} and deliver again"),
+            may_be_waived=not column.required,
         )
     if column.allowed:
         listed = ", ".join(column.allowed)
+        is_other = f"coalesce(cast({name} as varchar) not in ({', '.join(map(sql_text, column.allowed))}), false)"
         add(
             "allowed",
-            f"coalesce(cast({name} as varchar) not in ({', '.join(map(sql_text, column.allowed))}), false)",
+            is_other,
             (f"{zh}的取值不在允许范围之内", f"{en} is not an allowed value"),
             (f"请改为以下取值之一:{listed}", f"use one of: {listed}"),
+            is_other,
         )
     if column.pattern is not None:
+        is_other = f"coalesce(not regexp_full_match(cast({name} as varchar), {sql_text(column.pattern)}), false)"
         add(
             "pattern",
-            f"coalesce(not regexp_full_match(cast({name} as varchar), {sql_text(column.pattern)}), false)",
+            is_other,
             (f"{zh}的格式不符(应为 {column.pattern})", f"{en} does not have the form {column.pattern}"),
             (
                 f"请按格式 {column.pattern} 更正{zh}后重新报送",
                 f"correct {en} to the form {column.pattern} and deliver again",
             ),
+            is_other,
         )
     for bound, sign, rule_id, (than_zh, than_en) in (
         (column.minimum, "<", "minimum", ("小于", "less than")),
@@ -181,13 +215,107 @@ def _column_checks(column: Column, markers: Markers) -> list[Check]:
     ):
         if bound is not None:
             limit = f"{bound:f}"
+            is_outside = f"coalesce({name} {sign} {limit}, false)"
             add(
                 rule_id,
-                f"coalesce({name} {sign} {limit}, false)",
+                is_outside,
                 (f"{zh}{than_zh}{limit}", f"{en} is {than_en} {limit}"),
                 (f"请核对{zh}后重新报送", f"check {en} and deliver again"),
+                is_outside,
             )
+    return checks + _proportion_checks(column) + _personal_data_checks(entity, column)
+
+
+def _meant(column: Column) -> list[str]:
+    prefix = column.prefix if column.prefix and column.type == "text" else ""
+    return [f"{prefix}{meant}" for meant in (column.values or {}).values()]
+
+
+def _proportion_checks(column: Column) -> list[Check]:
+    """A unit mixed up (yuan in a column of 万元): beyond what is usual, or beyond all other rows of the batch."""
+    zh, en = _titles(column)
+    unit_zh = f"(应为 {column.unit})" if column.unit else ""
+    unit_en = f" (the column is in {column.unit})" if column.unit else ""
+    remedy = (
+        f"请核对{zh}的计量单位{unit_zh},更正后重新报送;数值属实的,由数据仓库运维放行并注明原因",
+        f"check the unit of {en}{unit_en} and deliver again; if the value is right the operators release the row",
+    )
+    checks = []
+    if column.usual_maximum is not None:
+        limit = f"{column.usual_maximum:f}"
+        is_beyond = f"coalesce(abs({column.name}) > {limit}, false)"
+        reason = (f"{zh}大得反常(超过 {limit}),疑为单位填错", f"{en} is out of all proportion: more than {limit}")
+        checks.append(Check("usual_maximum", (column.name,), "quarantine", is_beyond, *reason, *remedy, is_beyond))
+    if column.at_most_times_median is not None:
+        times = f"{column.at_most_times_median:f}"
+        is_beyond = f"coalesce(abs({column.name}) > {times} * {median_of(column.name)}, false)"
+        reason = (
+            f"{zh}超过同批中位数的 {times} 倍,疑为单位填错",
+            f"{en} is more than {times} times the median of its batch, as if its unit were another",
+        )
+        checks.append(Check(PROPORTION_RULE_ID, (column.name,), "quarantine", is_beyond, *reason, *remedy))
     return checks
+
+
+def median_of(name: str) -> str:
+    """The SQL name of the median of a column in its batch; null when the batch has too few values."""
+    return f'"_median_{name}"'
+
+
+def median_items(entity: Entity) -> list[str]:
+    """Select items ``_median_x`` for the columns that say ``at_most_times_median``; of the batch's rows alone, so
+    that it does not matter in which order batches arrive."""
+    return [
+        f"case when count(nullif({column.name}, 0)) over (partition by _ordinal) >= {FEWEST_VALUES_OF_A_MEDIAN} "
+        f"then median(abs(nullif({column.name}, 0))) over (partition by _ordinal) end as {median_of(column.name)}"
+        for column in entity.delivered_columns
+        if column.at_most_times_median is not None
+    ]
+
+
+def _personal_data_checks(entity: Entity, column: Column) -> list[Check]:
+    kinds = forbidden_kinds(entity, column)
+    if not kinds:
+        return []
+    zh, en = _titles(column)
+    holds = holds_personal_data(column.name, kinds)
+    what_zh = "身份证号码" if kinds == ("identity_number",) else "身份证号码或手机号码"
+    what_en = "an identity-card number" if kinds == ("identity_number",) else "an identity-card or mobile number"
+    return [
+        Check(
+            PERSONAL_DATA_RULE_ID,
+            (column.name,),
+            "quarantine",
+            f"coalesce({holds}, false)",
+            f"{zh}中有{what_zh},此处不得出现个人信息",
+            f"{en} holds {what_en}, where no personal data belongs",
+            f"请从{zh}中删除个人信息后重新报送;原始文件按规定清理",
+            f"remove the personal data from {en} and deliver again; clear the file as received as the rules say",
+            f"coalesce({holds}, false)",
+            may_be_waived=False,
+        )
+    ]
+
+
+def _reference_check(column: Column, reference: Reference) -> Check:
+    zh, en = _titles(column)
+    name, table, target = column.name, reference.table, reference.target
+    # An empty registry says that it was not delivered, which the gate reports by itself.
+    is_unknown = (
+        f"coalesce({name} not in (select {target} from {table} where {target} is not null) "
+        f"and exists (select 1 from {table}), false)"
+    )
+    return Check(
+        REFERENCE_RULE_ID,
+        (name,),
+        "quarantine",
+        is_unknown,
+        f"{zh}未在 {reference.entity} 中登记",
+        f"{en} is not registered in {reference.entity}",
+        f"请在 {reference.entity} 中登记该编码(登记后自动放行),或更正{zh}后重新报送",
+        f"register the code in {reference.entity} (the row then comes in by itself), or correct {en} and deliver again",
+        is_unknown,
+    )
 
 
 def _undelivered(column: Column) -> Check:
@@ -202,6 +330,8 @@ def _undelivered(column: Column) -> Check:
         f"the source does not deliver {en}",
         f"请在数据源目录中为{zh}指定来源列、常量或默认值",
         f"give {en} a source column, a constant or a default in the source catalogue",
+        f"{column.name} is null",
+        may_be_waived=False,
     )
 
 
@@ -215,4 +345,5 @@ def _rule_check(rule: Rule) -> Check:
         rule.reason_en,
         rule.remedy_zh,
         rule.remedy_en,
+        f"not coalesce(({rule.expect}), true)",
     )

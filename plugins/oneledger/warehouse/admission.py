@@ -21,6 +21,7 @@ from oneledger.warehouse.admitted_tables import create_admitted_tables
 from oneledger.warehouse.connection import open_warehouse
 from oneledger.warehouse.control import create_control_tables
 from oneledger.warehouse.entity_admission import BatchCounts, CountsDoNotReconcileError, EntityAdmission
+from oneledger.warehouse.expected import note_expected
 from oneledger.warehouse.lock import writer_lock
 from oneledger.warehouse.outcomes_due import note_outcomes_due, write_outcomes_due
 from oneledger.warehouse.registration import (
@@ -31,6 +32,7 @@ from oneledger.warehouse.registration import (
     raw_batch_ids,
     register_batches,
 )
+from oneledger.warehouse.releases import judge_mended_references_again, load_releases
 
 Progress = Callable[[str], None]
 
@@ -60,6 +62,9 @@ def admit(settings: Settings, catalogue: Catalogue, *, run_id: str, progress: Pr
         outcomes = write_outcomes_due(connection, settings)
         for table in create_admitted_tables(connection, catalogue):
             progress(f"admitted.{table}: the catalogue changed its columns; its batches are admitted anew")
+        note_expected(connection, catalogue)
+        if load_releases(connection, settings):
+            progress("releases: the batches of the rows concerned are judged again")
         known = known_batch_ids(connection)
         for entity in catalogue.all_entities:
             new = raw_batch_ids(settings, entity) - known.get((entity.source_id, entity.id), set())
@@ -79,6 +84,8 @@ def _admit_entity(
     try:
         with _transaction(connection):
             register_batches(connection, settings, entity, new)
+            for batch_id in judge_mended_references_again(connection, entity):
+                progress(f"{batch_id}: a code it refers to is registered by now; it is judged again")
             plan = plan_admission(connection, entity)
             due = _superseded_outcomes(connection, entity, new, run_id, started_at)
             note_outcomes_due(connection, due)

@@ -11,7 +11,7 @@ MONEY_UNITS = ("元", "千元", "万元", "亿元")
 
 # Raised when the SQL that is generated for the same catalogue changes its meaning: every entity is then
 # admitted anew from raw at the next run.
-ADMISSION_VERSION = 1
+ADMISSION_VERSION = 2
 
 _SQL_TYPES = {
     "text": "varchar",
@@ -65,7 +65,7 @@ def contract_hash(entity: Entity) -> str:
             mode="json",
             include={
                 "source_id": True, "id": True, "shape": True, "delivery": True, "updated_at": True,
-                "missing_markers": True, "natural_key": True, "columns": True, "rules": True,
+                "missing_markers": True, "natural_key": True, "columns": True, "rules": True, "references": True,
             },
         ),
     }  # fmt: skip

@@ -109,6 +109,36 @@ _TABLES = {
         max_age_hours double,
         primary key (source, entity)
     """,
+    # What the source catalogue expects, as of the newest admission: who acts, and what is late.
+    "control.expected_entity": """
+        source varchar,
+        entity varchar,
+        title_zh varchar,
+        title_en varchar,
+        owner varchar,
+        is_daily boolean not null,
+        is_expected boolean not null,
+        primary key (source, entity)
+    """,
+    # What people decided about quarantined rows; the files under releases/ are the record, this is read from them.
+    "control.release": """
+        release_id varchar primary key,
+        name varchar not null,
+        reason varchar not null,
+        is_anyway boolean not null,
+        released_at timestamp not null
+    """,
+    "control.released_row": """
+        release_id varchar not null,
+        source varchar not null,
+        entity varchar not null,
+        batch_id varchar not null,
+        file_id varchar not null,
+        row_number bigint not null,
+        rule_id varchar not null,
+        column_name varchar not null,
+        is_anyway boolean not null
+    """,
     # The seeds that stand in the warehouse, so that a night loads them only when they changed.
     "control.seed_state": "id integer primary key, content_hash varchar not null",
     "checks.result": """
@@ -126,8 +156,16 @@ _TABLES = {
         remedy_en varchar,
         title_zh varchar,
         title_en varchar,
-        checked_at timestamp not null
+        checked_at timestamp not null,
+        unexpected_count bigint,
+        judged_count bigint,
+        expectation varchar
     """,
+}
+
+# Columns that came later, for warehouses that were made before them.
+_ADDED_COLUMNS = {
+    "checks.result": {"unexpected_count": "bigint", "judged_count": "bigint", "expectation": "varchar"},
 }
 
 
@@ -137,6 +175,9 @@ def create_control_tables(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"create schema if not exists {schema}")
     for table, columns in _TABLES.items():
         connection.execute(f"create table if not exists {table} ({columns})")
+    for table, added in _ADDED_COLUMNS.items():
+        for name, kind in added.items():
+            connection.execute(f"alter table {table} add column if not exists {name} {kind}")
 
 
 def load_outcomes(connection: duckdb.DuckDBPyConnection, outcomes_dir: Path) -> int:

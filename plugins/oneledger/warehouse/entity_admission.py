@@ -18,6 +18,7 @@ from oneledger.warehouse.control import utc_timestamp
 from oneledger.warehouse.merging import accepted_rows, merge_chunk, settle_reports
 from oneledger.warehouse.received_text import sql_text
 from oneledger.warehouse.registration import AdmissionPlan, UnusableBatchError
+from oneledger.warehouse.releases import RELEASE_MARKS, waive
 from oneledger.warehouse.repeated_rows import find_repeated_rows, report_conflicts
 from oneledger.warehouse.row_staging import (
     StagingStatement,
@@ -88,19 +89,19 @@ class EntityAdmission:
             CountsDoNotReconcileError: the counts of a batch do not add up.
             duckdb.Error: a raw file cannot be read.
         """
-        files = {batch_id: self._raw_file(batch_id) for batch_id in self.plan.added}
+        files = {batch_id: self.raw_file(batch_id) for batch_id in self.plan.added}
         rows = raw_row_counts(self.connection, list(files.values())) if files else {}
         statement = StagingStatement.of(self.entity)
         all_counts: list[BatchCounts] = []
         for removed, chunks in self._units(list(self._chunks(rows))):
             # A table staged within the transaction that reads it is read by one thread, at half the speed.
-            staged = self._stage(statement, chunks[0], files) if chunks else None
+            staged = self.stage(statement, chunks[0], files) if chunks else None
             self.connection.execute("begin transaction")
             try:
                 self._remove(removed, kept=set(self.plan.added))
                 counts: list[BatchCounts] = []
                 for chunk in chunks:
-                    staged = staged or self._stage(statement, chunk, files)
+                    staged = staged or self.stage(statement, chunk, files)
                     counts += self._add(statement, chunk, staged, rows)
                     staged = None
                 self._note_source_state()
@@ -129,7 +130,8 @@ class EntityAdmission:
             units.append((removed, []))
         return units
 
-    def _raw_file(self, batch_id: str) -> Path:
+    def raw_file(self, batch_id: str) -> Path:
+        """The raw rows of a batch; UnusableBatchError when they are gone."""
         path = raw_path(self.settings, self.entity.source_id, self.entity.id, batch_id)
         if not path.exists():
             raise UnusableBatchError(
@@ -188,8 +190,8 @@ class EntityAdmission:
             [[batch_id for batch_id in removed if batch_id not in kept]],
         )
 
-    def _stage(self, statement: StagingStatement, chunk: list[str], files: dict[str, Path]) -> StagedChunk:
-        """Fill the temporary tables ``arriving``, ``chunk`` and ``repeated``."""
+    def stage(self, statement: StagingStatement, chunk: list[str], files: dict[str, Path]) -> StagedChunk:
+        """Fill the temporary tables ``arriving``, ``chunk`` and ``repeated`` (the last only when rows share a key)."""
         connection = self.connection
         paths = [files[batch_id] for batch_id in chunk]
         connection.execute(
@@ -201,6 +203,7 @@ class EntityAdmission:
         )
         raw_columns = raw_columns_of(connection, paths)
         connection.execute(f"create or replace temp table chunk as {statement.select(paths, raw_columns)}")
+        waive(connection, statement.checks)
         return StagedChunk(paths, raw_columns, find_repeated_rows(connection, self.entity))
 
     def _add(
@@ -263,7 +266,7 @@ class EntityAdmission:
             if received != rows[batch_id]:
                 raise CountsDoNotReconcileError(
                     f"Batch {batch_id}: raw holds {rows[batch_id]} rows, {received} of them carry its batch id. "
-                    f"Nothing was changed. Remove {self._raw_file(batch_id)} and run `oneledger ingest` again."
+                    f"Nothing was changed. Remove {self.raw_file(batch_id)} and run `oneledger ingest` again."
                 )
             counts.append(
                 BatchCounts(
@@ -325,18 +328,20 @@ class EntityAdmission:
 
     def _note_admitted(self, counts: list[BatchCounts]) -> None:
         self.connection.execute(
-            """
+            f"""
             insert or replace into control.admitted_batch by name
-            with counted as (
+            with release as ({RELEASE_MARKS}),
+            counted as (
                 select
                     unnest(?) as batch_id, unnest(?) as received_count, unnest(?) as accepted_count,
                     unnest(?) as quarantined_count, unnest(?) as superseded_count, unnest(?) as finding_count
             )
             select
                 counted.*, batch.source, batch.entity, batch.partition, batch.revision, batch.business_on,
-                ? as contract_hash, ? as run_id, ? as admitted_at
+                ? || coalesce(release.mark, '') as contract_hash, ? as run_id, ? as admitted_at
             from counted
             inner join control.batch as batch using (batch_id)
+            left join release using (batch_id)
             """,
             [
                 [batch.batch_id for batch in counts],

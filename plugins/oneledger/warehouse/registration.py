@@ -13,6 +13,7 @@ from oneledger.landing.manifest import read_manifest
 from oneledger.settings import Settings
 from oneledger.warehouse.contract import contract_hash
 from oneledger.warehouse.control import utc_timestamp
+from oneledger.warehouse.releases import RELEASE_MARKS
 
 # What control.batch takes over from the manifest.
 _MANIFEST_COLUMNS = {
@@ -111,14 +112,16 @@ def plan_admission(connection: duckdb.DuckDBPyConnection, entity: Entity) -> Adm
     merged over earlier ones; when something else happened, all current batches are merged again.
     """
     rows = connection.execute(
-        """
+        f"""
+        with release as ({RELEASE_MARKS})
         select
             coalesce(batch.batch_id, admitted.batch_id) as batch_id,
             admitted.batch_id is not null as is_admitted,
             coalesce(batch.is_current, false) as counts,
-            coalesce(admitted.contract_hash <> ?, false) as is_outdated
+            coalesce(admitted.contract_hash <> ? || coalesce(release.mark, ''), false) as is_outdated
         from (from control.batch where source = ? and entity = ?) as batch
         full join (from control.admitted_batch where source = ? and entity = ?) as admitted using (batch_id)
+        left join release on admitted.batch_id = release.batch_id
         where coalesce(batch.is_current, false) or admitted.batch_id is not null
         order by coalesce(batch.business_on, admitted.business_on), coalesce(batch.partition, admitted.partition),
             coalesce(batch.revision, admitted.revision)

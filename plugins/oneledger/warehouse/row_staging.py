@@ -3,7 +3,7 @@
 ``chunk`` has the filled columns of the entity, typed, and ``_missing_states`` (shapes), ``_batch_id``,
 ``_ordinal`` (position of the batch among the deliveries), ``_business_on``, ``_file_id``, ``_row_number``,
 ``_broken`` and ``_warned`` (positions of checks, null when there is none) and ``_received`` (JSON of the row
-as received, for rows with a report only).
+as received, for rows with a report only; identity-card and mobile numbers in it are masked, landing keeps them).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from pathlib import Path
 import duckdb
 
 from oneledger.catalogue import Entity
-from oneledger.quality.row_rules import Check, breaking_items, broken_checks, checks_of
+from oneledger.quality.personal_data import masked, shown_kinds
+from oneledger.quality.row_rules import Check, breaking_items, broken_checks, checks_of, median_items, median_of
 from oneledger.warehouse.column_typing import constant_value, missing_states, text_of, typing_layers
 from oneledger.warehouse.contract import filled_columns, missing_markers
 from oneledger.warehouse.received_text import sql_text
@@ -72,6 +73,12 @@ class StagingStatement:
                     if column.name not in entity.natural_key and column.default is None
                 }
             )
+        medians = median_items(entity)
+        if only_repeated:
+            # Repeated rows kept every rule when all of their batch was looked at; alone they have no median.
+            medians = [f"null as {median_of(one.name)}" for one in entity.delivered_columns if one.at_most_times_median]
+        if medians:
+            layers.append(medians)
         layers.append(breaking_items(self.checks))
         layers.append(
             [
@@ -98,7 +105,7 @@ class StagingStatement:
         {", ".join(_layer_sql(number, items) for number, items in enumerate(layers, start=1))}
         select
             {_IDENTITY}, {", ".join(filled)}, _missing_states, _broken, _warned,
-            case when {reported} then {_received(delivered)} end as _received
+            case when {reported} then {_received(entity)} end as _received
         from layer_{len(layers)}
         """
 
@@ -125,8 +132,11 @@ def raw_row_counts(connection: duckdb.DuckDBPyConnection, files: list[Path]) -> 
     return {Path(name).stem: count for name, count in rows}
 
 
-def _received(delivered: list[str]) -> str:
-    pairs = ", ".join(f"{sql_text(name)}, {text_of(name)}" for name in delivered)
+def _received(entity: Entity) -> str:
+    shown = {column.name: shown_kinds(entity, column) for column in entity.delivered_columns}
+    pairs = ", ".join(
+        f"{sql_text(name)}, {masked(text_of(name), kinds) if kinds else text_of(name)}" for name, kinds in shown.items()
+    )
     row = f"json_object({pairs})"
-    with_extra = f"json_object({pairs}{', ' if pairs else ''}'_extra', cast(_extra as json))"
+    with_extra = f"json_object({pairs}{', ' if pairs else ''}'_extra', cast({masked('_extra')} as json))"
     return f"cast(case when _extra is null then {row} else {with_extra} end as varchar)"

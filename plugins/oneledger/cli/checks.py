@@ -1,4 +1,4 @@
-"""The verbs ``checks`` and ``quarantine``."""
+"""The verb ``checks``."""
 
 from __future__ import annotations
 
@@ -19,28 +19,25 @@ Examples:
     oneledger checks --all                every check
 
     oneledger checks --history volume     how one check went, run by run
-"""
-QUARANTINE_HELP = """Rows that were kept out, with the reason and what to do.
 
-Examples:
+    oneledger checks trend                a line of bars for each check, and when it first failed
 
-    oneledger quarantine list
-
-    oneledger quarantine show --source zheliban --rule completions_within_starts
+    oneledger checks docs                 Great Expectations' Data Docs of the kept results, without internet
 """
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs."""
-    app.command("checks", help=CHECKS_HELP)(checks)
-    quarantine = typer.Typer(help=QUARANTINE_HELP, no_args_is_help=True, rich_markup_mode="markdown")
-    quarantine.command("list", help="How many rows were kept out, by source, entity and rule.")(list_quarantine)
-    quarantine.command("show", help="The rows: file, line, column, value, reason and remedy.")(show_quarantine)
-    app.add_typer(quarantine, name="quarantine")
+    """Add the verb."""
+    checks_app = typer.Typer(help=CHECKS_HELP, invoke_without_command=True, rich_markup_mode="markdown")
+    checks_app.callback(help=CHECKS_HELP)(checks)
+    checks_app.command("trend", help="How each check went over the kept runs, and when it first failed.")(trend)
+    checks_app.command("docs", help="Build Data Docs under var/reports/data_docs.")(docs)
+    app.add_typer(checks_app, name="checks")
 
 
 def checks(
+    context: typer.Context,
     failed: Annotated[bool, typer.Option("--failed", help="Only what did not pass.")] = False,
     every: Annotated[bool, typer.Option("--all", help="Also what passed.")] = False,
     history: Annotated[str | None, typer.Option(metavar="CHECK", help="All results of one check.")] = None,
@@ -48,6 +45,8 @@ def checks(
     as_json: Json = False,
 ) -> None:
     """Exit 0 when no check of severity fail stands failed, 1 when one does."""
+    if context.invoked_subcommand:
+        return
     from oneledger.quality.results import history_of, latest_results
     from oneledger.settings import load_settings
     from oneledger.warehouse.connection import open_warehouse
@@ -72,49 +71,43 @@ def checks(
     finish(is_good)
 
 
-def list_quarantine(as_json: Json = False) -> None:
-    """Counts by source, entity and rule."""
-    from oneledger.quality.quarantine import quarantine_counts
-    from oneledger.settings import load_settings
-
-    found = quarantine_counts(load_settings())
-    if as_json:
-        emit_json({"ok": True, "items": found})
-        return
-    headings = {
-        "source": "来源 source", "entity": "实体 entity", "rule_id": "规则 rule", "rows_count": "行 rows",
-        "batches_count": "批次 batches", "newest_batch_id": "最近批次 newest batch", "reason": "原因 reason",
-        "remedy": "处理 remedy",
-    }  # fmt: skip
-    print_table([{**one, "reason": f"{one['reason_zh']} {one['reason_en']}", "remedy": one["remedy_zh"]}
-                 for one in found], headings)  # fmt: skip
-    say(f"{sum(one['rows_count'] for one in found):,} rows; see them with: oneledger quarantine show --source …")
-
-
-def show_quarantine(
-    source: Annotated[str | None, typer.Option()] = None,
-    entity: Annotated[str | None, typer.Option()] = None,
-    rule: Annotated[str | None, typer.Option(help="Rule id as `quarantine list` shows it.")] = None,
-    batch: Annotated[str | None, typer.Option(help="Batch id.")] = None,
-    limit: Annotated[int, typer.Option(help="At most so many rows, newest first.")] = 20,
+def trend(
+    check: Annotated[str | None, typer.Argument(metavar="[CHECK]", help="Only this check.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Also checks that never failed.")] = False,
     as_json: Json = False,
 ) -> None:
-    """The rows with where they stand in the file as received."""
-    from oneledger.quality.quarantine import quarantined_rows
+    """One line a check and entity."""
+    from oneledger.quality.results import trends
+    from oneledger.settings import load_settings
+    from oneledger.warehouse.connection import open_warehouse
+
+    with open_warehouse(load_settings(), read_only=True) as connection:
+        found = trends(connection, check)
+    shown = [one for one in found if every or check or one["failed_runs_count"]]
+    if as_json:
+        emit_json({"ok": True, "items": shown})
+        return
+    headings = {
+        "check": "检查 check", "entity": "数据 data", "trend": "走势 trend", "runs": "未通过/运行 failed/runs",
+        "unexpected_count": "现 now", "first_failed_at": "首次未通过 first failed (UTC)",
+        "last_failed_at": "最近未通过 last failed (UTC)",
+    }  # fmt: skip
+    print_table([{**one, "check": f"{one['title_zh']} {one['check_id']}",
+                  "runs": f"{one['failed_runs_count']}/{one['runs_count']}"} for one in shown], headings)  # fmt: skip
+    say(f"{len(found) - len(shown)} more never failed in the kept runs" if len(shown) < len(found) else "")
+
+
+def docs(as_json: Json = False) -> None:
+    """Make the site, or bring it up to date."""
+    from oneledger.quality.data_docs import build_data_docs
     from oneledger.settings import load_settings
 
-    found = quarantined_rows(load_settings(), source=source, entity=entity, rule_id=rule, batch_id=batch, limit=limit)
+    made = build_data_docs(load_settings())
     if as_json:
-        emit_json({"ok": True, "items": found})
+        emit_json({"ok": True, "items": [{"index": made.index, "pages_count": made.pages_count,
+                                          "made_count": made.made_count}]})  # fmt: skip
         return
-    for one in found:
-        say(f"[bold]{one['batch_id']}[/bold] {one['file']} record {one['row_number']}")
-        say(f"    {one['column_name']} = {_plain(one['value'])}   ({one['rule_id']})")
-        say(f"    原因 reason: {_plain(one['reason_zh'])}; {_plain(one['reason_en'])}")
-        say(f"    处理 remedy: {_plain(one['remedy_zh'])}; {_plain(one['remedy_en'])}")
-        if one["line"]:
-            say(f"    [dim]{_plain(one['line'])}[/dim]")
-    say(f"{len(found)} rows shown (--limit {limit})")
+    say(f"{made.index}: {made.pages_count} pages, {made.made_count} of them new")
 
 
 def _row(one: dict[str, Any]) -> dict[str, Any]:
