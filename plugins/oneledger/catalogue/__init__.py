@@ -7,6 +7,7 @@ and resolves shapes and defaults. Everything else in the package asks the catalo
 from __future__ import annotations
 
 from oneledger.catalogue.columns import UNIT_FACTORS, Column, ColumnType, MissingState, NumberFormat, Rule
+from oneledger.catalogue.decisions import Decisions, DoorProblem, door_problems, remedy_of, worded
 from oneledger.catalogue.delivery import FilesSpec, FormatSpec, HttpSpec, UnpivotSpec, WorkbookSpec
 from oneledger.catalogue.models import Catalogue, Entity, Shape, Source
 from oneledger.catalogue.reading import read_entries
@@ -14,8 +15,9 @@ from oneledger.catalogue.resolving import resolve
 from oneledger.settings import Settings
 
 __all__ = [
-    "UNIT_FACTORS", "Catalogue", "Column", "ColumnType", "Entity", "FilesSpec", "FormatSpec", "HttpSpec",
-    "MissingState", "NumberFormat", "Rule", "Shape", "Source", "UnpivotSpec", "WorkbookSpec", "load_catalogue",
+    "UNIT_FACTORS", "Catalogue", "Column", "ColumnType", "Decisions", "DoorProblem", "Entity", "FilesSpec",
+    "FormatSpec", "HttpSpec", "MissingState", "NumberFormat", "Rule", "Shape", "Source", "UnpivotSpec",
+    "WorkbookSpec", "door_problems", "load_catalogue", "remedy_of", "worded",
 ]  # fmt: skip
 
 

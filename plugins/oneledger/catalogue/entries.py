@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from oneledger.catalogue.columns import ColumnSpec, MissingState, Rule, Strict, text_of_scalar
+from oneledger.catalogue.decisions import Decisions
 from oneledger.catalogue.delivery import Delivery, FilesSpec, FormatSpec, HttpSpec, UnpivotSpec, WorkbookSpec
 
 Connector = Literal["http", "sql", "delimited", "workbook"]
@@ -32,7 +33,9 @@ class Inherited(Strict):
     max_age_hours: float | None = Field(default=None, gt=0)
     on_new_column: OnNewColumn | None = None
     on_missing_column: OnMissingColumn | None = None
+    most_omitted_share: float | None = Field(default=None, ge=0, le=1)
     missing_markers: dict[str, MissingState] | None = None
+    decisions: Decisions = Decisions()
 
     @field_validator("missing_markers", mode="before")
     @classmethod

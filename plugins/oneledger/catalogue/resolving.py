@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from oneledger.catalogue.columns import Column, ColumnSpec, Rule
+from oneledger.catalogue.decisions import combined
 from oneledger.catalogue.delivery import FormatSpec, HttpSpec
 from oneledger.catalogue.entries import CatalogueEntries, EntityEntry, Inherited, ShapeEntry, SourceEntry
 from oneledger.catalogue.models import Catalogue, Entity, Shape, Source
@@ -140,7 +141,8 @@ def _entity(
         delivery=inherited("delivery", None), updated_at=inherited("updated_at", None),
         max_age_hours=inherited("max_age_hours", None), on_new_column=inherited("on_new_column", "warn"),
         on_missing_column=inherited("on_missing_column", "refuse"),
-        missing_markers=inherited("missing_markers", {}), path=entry.path, limit=entry.limit, table=entry.table,
+        most_omitted_share=inherited("most_omitted_share", 0.5), missing_markers=inherited("missing_markers", {}),
+        decisions=combined(entry.decisions, defaults.decisions), path=entry.path, limit=entry.limit, table=entry.table,
         query=entry.query, files=entry.files, format=entry.format or FormatSpec(), workbook=entry.workbook,
         unpivot=entry.unpivot, partition_by=entry.partition_by, natural_key=natural_key,
         columns=_columns(path, entry, shape, problems), rules=(*(shape.rules if shape else ()), *entry.rules),
