@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from oneledger.catalogue.columns import UNIT_FACTORS, Column, ColumnType, MissingState, NumberFormat, Rule
 from oneledger.catalogue.decisions import Decisions, DoorProblem, door_problems, remedy_of, worded
-from oneledger.catalogue.delivery import FilesSpec, FormatSpec, HttpSpec, UnpivotSpec, WorkbookSpec
+from oneledger.catalogue.delivery import FilesSpec, FormatSpec, HttpSpec, SqlSpec, UnpivotSpec, WorkbookSpec
 from oneledger.catalogue.models import Catalogue, Entity, Shape, Source
 from oneledger.catalogue.reading import read_entries
 from oneledger.catalogue.resolving import resolve
@@ -16,7 +16,7 @@ from oneledger.settings import Settings
 
 __all__ = [
     "UNIT_FACTORS", "Catalogue", "Column", "ColumnType", "Decisions", "DoorProblem", "Entity", "FilesSpec",
-    "FormatSpec", "HttpSpec", "MissingState", "NumberFormat", "Rule", "Shape", "Source", "UnpivotSpec",
+    "FormatSpec", "HttpSpec", "MissingState", "NumberFormat", "Rule", "Shape", "Source", "SqlSpec", "UnpivotSpec",
     "WorkbookSpec", "door_problems", "load_catalogue", "remedy_of", "worded",
 ]  # fmt: skip
 

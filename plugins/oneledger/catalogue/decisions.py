@@ -21,7 +21,7 @@ _ALL = ("http", "sql", "delimited", "workbook")
 def _problem(default: str, connectors: tuple[str, ...], zh: str, en: str, remedy_zh: str) -> Any:
     """One thing that can be wrong: what is decided unless the catalogue says otherwise, where it occurs, its names,
     and what the owner does about it. (The English remedy names what was found; it is worded where it is found.)"""
-    about = {"connectors": list(connectors), "title_zh": zh, "remedy_zh": remedy_zh}
+    about: dict[str, Any] = {"connectors": list(connectors), "title_zh": zh, "remedy_zh": remedy_zh}
     return Field(default=default, title=en, json_schema_extra=about)
 
 

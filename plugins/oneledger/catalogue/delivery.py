@@ -34,6 +34,12 @@ class HttpSpec(Strict):
     parameters: dict[str, str] = Field(default_factory=dict)
 
 
+class SqlSpec(Strict):
+    """How a database is read. ``timeout_seconds`` is the wait for a connection, and for a lock of somebody else."""
+
+    timeout_seconds: int = Field(default=15, ge=1)
+
+
 class FilesSpec(Strict):
     """Which files of the folder belong to an entity.
 

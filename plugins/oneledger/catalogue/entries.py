@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from oneledger.catalogue.columns import ColumnSpec, MissingState, Rule, Strict, text_of_scalar
 from oneledger.catalogue.decisions import Decisions
-from oneledger.catalogue.delivery import Delivery, FilesSpec, FormatSpec, HttpSpec, UnpivotSpec, WorkbookSpec
+from oneledger.catalogue.delivery import Delivery, FilesSpec, FormatSpec, HttpSpec, SqlSpec, UnpivotSpec, WorkbookSpec
 
 Connector = Literal["http", "sql", "delimited", "workbook"]
 OnNewColumn = Literal["warn", "keep", "ignore", "refuse"]
@@ -80,6 +80,7 @@ class SourceEntry(Strict):
     connection: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     optional: bool = False
     http: HttpSpec | None = None
+    sql: SqlSpec | None = None
     defaults: Inherited = Inherited()
     entities: dict[str, EntityEntry] = Field(min_length=1)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from oneledger.catalogue.columns import Column, MissingState, Rule, Strict
 from oneledger.catalogue.decisions import Decisions
-from oneledger.catalogue.delivery import Delivery, FilesSpec, FormatSpec, HttpSpec, UnpivotSpec, WorkbookSpec
+from oneledger.catalogue.delivery import Delivery, FilesSpec, FormatSpec, HttpSpec, SqlSpec, UnpivotSpec, WorkbookSpec
 from oneledger.catalogue.entries import Connector, OnMissingColumn, OnNewColumn
 from oneledger.settings import ConfigurationError
 
@@ -110,6 +110,7 @@ class Source(Strict):
     connection: str
     optional: bool
     http: HttpSpec
+    sql: SqlSpec
     entities: dict[str, Entity]
 
 

@@ -14,10 +14,12 @@ from typing import Literal
 
 from oneledger.catalogue import Column, Entity, Rule
 from oneledger.warehouse.column_typing import Markers, is_given
-from oneledger.warehouse.contract import filled_columns, missing_markers
+from oneledger.warehouse.contract import dated_by_file, filled_columns, missing_markers
 from oneledger.warehouse.received_text import sql_text
 
 DUPLICATE_RULE_ID = "duplicate_with_other_content"
+MALFORMED_RULE_ID = "malformed_record"
+ROW_DATE_RULE_ID = "row_of_other_date"
 
 _KIND_WORDS = {
     "text": ("文字", "text"),
@@ -54,6 +56,10 @@ def checks_of(entity: Entity) -> list[Check]:
     A rule over a column that this source does not deliver is left out: its columns would be null.
     """
     checks = [
+        _malformed(),
+        *_row_date(entity),
+    ]
+    checks += [
         check
         for column in entity.delivered_columns
         for check in _column_checks(column, missing_markers(entity, column))
@@ -81,7 +87,10 @@ def broken_checks(checks: Sequence[Check], severity: str) -> str:
         return "cast(null as usmallint[])"
     any_broken = " or ".join(f"_breaks_{position}" for position in chosen)
     positions = ", ".join(f"case when _breaks_{position} then cast({position} as usmallint) end" for position in chosen)
-    return f"case when {any_broken} then list_filter([{positions}], lambda position: position is not null) end"
+    whole = next((p for p in chosen if checks[p].rule_id == MALFORMED_RULE_ID), None)
+    # Of a record that could not be read every column is null: that it could not be read says all.
+    first = f"when _breaks_{whole} then [cast({whole} as usmallint)] " if whole is not None else ""
+    return f"case {first}when {any_broken} then list_filter([{positions}], lambda position: position is not null) end"
 
 
 CHECK_COLUMNS = "position, rule_id, column_name, reason_zh, reason_en, remedy_zh, remedy_en"
@@ -188,6 +197,40 @@ def _column_checks(column: Column, markers: Markers) -> list[Check]:
                 (f"请核对{zh}后重新报送", f"check {en} and deliver again"),
             )
     return checks
+
+
+def _malformed() -> Check:
+    """A record that raw could not part into its columns; raw keeps it whole in ``_extra``."""
+    return Check(
+        MALFORMED_RULE_ID,
+        ("_extra",),
+        "quarantine",
+        """coalesce(starts_with(_extra, '{"_malformed"'), false)""",
+        "该行无法按约定的列读取（字段数、字符或嵌套结构不符）",
+        "the record cannot be parted into the agreed columns (number of fields, bytes, or nested values)",
+        "请按所示原文检查该行的分隔符、引号与字符后重新报送",
+        "check delimiter, quotation marks and bytes of the record as shown, and deliver it again",
+    )
+
+
+def _row_date(entity: Entity) -> list[Check]:
+    """A row that carries another day than its file: it belongs into the file of that day."""
+    column = dated_by_file(entity)
+    if column is None or entity.decisions.row_of_other_date != "quarantine":
+        return []
+    zh, en = _titles(column)
+    return [
+        Check(
+            ROW_DATE_RULE_ID,
+            (column.name,),
+            "quarantine",
+            f"coalesce({column.name} <> _business_on, false)",
+            f"{zh}不是该文件的日期",
+            f"{en} is not the day of the file",
+            "请将该行报送到其所属日期的文件中",
+            "deliver the row in the file of its own day",
+        )
+    ]
 
 
 def _undelivered(column: Column) -> Check:

@@ -72,7 +72,7 @@ def decode_file(
         fitting = fitting_encodings(source, spec)
         raise RefusalError(
             f"{source.name} is not written in {spec.encoding}: byte {error.offset:,} (0x{error.byte:02x}) cannot be "
-            f"read; {f'it can be read as ' + ' or '.join(fitting) if fitting else 'no usual encoding fits'}.",
+            f"read; {'it can be read as ' + ' or '.join(fitting) if fitting else 'no usual encoding fits'}.",
             "The sender writes the file in the agreed encoding; if it was changed for good, set `format.encoding`.",
             {"file": source.name, "encoding": spec.encoding, "byte_offset": error.offset, "fitting": fitting},
             problem="other_encoding" if fitting else "undecodable_bytes",
