@@ -183,8 +183,8 @@ class Decisions(Strict):
         "single rows carry another day than their file",
         "请将这些行报送到其所属日期的文件中",
     )
-    same_file_again: Literal["refuse", "warn", "accept"] = _problem(
-        "refuse",
+    same_file_again: Literal["warn", "refuse", "accept"] = _problem(
+        "warn",
         _FILES,
         "同一文件换了日期再送",
         "the same bytes once more for another partition",
@@ -271,8 +271,8 @@ class Decisions(Strict):
         "rows from before the day that was asked from",
         "请接口方恢复增量参数；数据按记录的修改时间合并，不会重复",
     )
-    changed_in_future: Literal["warn", "refuse", "accept"] = _problem(
-        "warn",
+    changed_in_future: Literal["quarantine", "warn", "accept"] = _problem(
+        "quarantine",
         ("http", "sql"),
         "修改时间在基准日之后（时钟或时区不对）",
         "changed after the day as of which the source answers (a clock in another zone)",

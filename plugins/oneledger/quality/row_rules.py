@@ -20,6 +20,7 @@ from oneledger.warehouse.received_text import sql_text
 DUPLICATE_RULE_ID = "duplicate_with_other_content"
 MALFORMED_RULE_ID = "malformed_record"
 ROW_DATE_RULE_ID = "row_of_other_date"
+FUTURE_CHANGE_RULE_ID = "changed_in_future"
 
 _KIND_WORDS = {
     "text": ("文字", "text"),
@@ -58,6 +59,7 @@ def checks_of(entity: Entity) -> list[Check]:
     checks = [
         _malformed(),
         *_row_date(entity),
+        *_changed_in_future(entity),
     ]
     checks += [
         check
@@ -229,6 +231,29 @@ def _row_date(entity: Entity) -> list[Check]:
             f"{en} is not the day of the file",
             "请将该行报送到其所属日期的文件中",
             "deliver the row in the file of its own day",
+        )
+    ]
+
+
+def _changed_in_future(entity: Entity) -> list[Check]:
+    """A record changed after the day as of which its source answers: it would hide every later change of it.
+
+    One day is left for a source that answers as of yesterday while it is being written.
+    """
+    name = entity.updated_at
+    if entity.delivery != "changes" or name is None or entity.decisions.changed_in_future != "quarantine":
+        return []
+    zh, en = _titles(entity.column(name))
+    return [
+        Check(
+            FUTURE_CHANGE_RULE_ID,
+            (name,),
+            "quarantine",
+            f"coalesce({name} >= cast(_business_on as timestamp) + interval 2 day, false)",
+            f"{zh}晚于来源的基准日（时钟或时区不对）",
+            f"{en} is after the day as of which the source answers (its clock or time zone is wrong)",
+            "请核对来源系统的时钟与时区,更正后运行 oneledger ingest --anew",
+            "correct the clock or time zone of the source, then run `oneledger ingest --anew`",
         )
     ]
 

@@ -107,9 +107,10 @@ def _in_two_pages(connection: duckdb.DuckDBPyConnection, entity: Entity, receive
         return []
     columns = ", ".join(identifier(column.name) for column in entity.delivered_columns)
     found = connection.execute(
-        f"with repeated as (select count(*) as times, list(_file_id || ' row ' || _row_number order by _file_id) as at "
+        f"with repeated as (select count(*) as times, "
+        f"list(_file_id || ' row ' || _row_number order by _file_id) as places "
         f"from {rows} group by {columns}, _extra having count(distinct _file_id) > 1) "
-        f"select coalesce(sum(times - 1), 0), any_value(at) from repeated"
+        f"select coalesce(sum(times - 1), 0), any_value(places) from repeated"
     ).fetchone()
     count, places = found if found else (0, None)
     if not count:

@@ -19,6 +19,8 @@ from oneledger.sources.refusal import RefusalError
 # The partial directory of an answer that is being fetched is kept, so that the next attempt goes on.
 PARTIAL_NAME = "answer"
 _PROGRESS_NAME = "progress.json"
+# A page may be empty and still point on (a filtered one); so many in a row lead nowhere.
+_MOST_EMPTY_PAGES = 10
 
 
 @dataclass
@@ -33,6 +35,7 @@ class Progress:
     as_of: str | None = None
     total: int | None = None
     row_count: int = 0
+    empty_pages: int = 0
     pages: list[dict[str, Any]] = field(default_factory=list)
     cursors: list[str] = field(default_factory=list)
 
@@ -161,11 +164,14 @@ def _take_page(entity: Entity, spec: HttpSpec, state: Progress, answer: Answer, 
     content_sha256 = hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()
     if records and any(page["content_sha256"] == content_sha256 for page in state.pages):
         raise RefusalError(
-            f"{where} holds the same {len(records)} records as an earlier page; as many others are missing.",
+            f"{where} is the same as an earlier page: it holds the same {len(records)} records, so others are missing.",
             "The owner of the API mends its paging; nothing of this answer was landed.",
             {"url": url},
             problem="repeated_page",
         )
+    state.empty_pages = 0 if records else state.empty_pages + 1
+    if state.empty_pages > _MOST_EMPTY_PAGES:
+        raise _endless(entity, f"{where} is the {state.empty_pages}th page in a row without a record", url)
     if len(state.pages) >= spec.most_pages:
         raise _endless(entity, f"{where}: more than {spec.most_pages:,} pages (`http.most_pages`)", url)
     state.row_count += len(records)

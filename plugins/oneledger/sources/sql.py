@@ -60,7 +60,7 @@ def open_snapshot(connection: Connection, timeout_seconds: int = 15) -> Iterator
                 database.execute(sa.text("select count(*) from sqlite_master")).scalar_one()
         except SQLAlchemyError as error:
             raise RefusalError(
-                f"The database of connection {connection.id} cannot be read: {_first_line(error)}.",
+                f"The database of connection {connection.id} cannot be reached: {_first_line(error)}.",
                 f"Check that it runs, that nobody keeps it locked, and that {connection.variable} names it and its "
                 f"login rightly.",
                 {"connection": connection.id},

@@ -80,7 +80,7 @@ def contract_hash(entity: Entity) -> str:
             include={
                 "source_id": True, "id": True, "shape": True, "delivery": True, "updated_at": True,
                 "missing_markers": True, "natural_key": True, "columns": True, "rules": True,
-                "decisions": {"row_of_other_date"},
+                "decisions": {"row_of_other_date", "changed_in_future"},
             },
         ),
     }  # fmt: skip
