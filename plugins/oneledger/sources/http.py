@@ -97,7 +97,12 @@ def receive_answer(
     if answer is None:
         return None
     _check_total(entity, state, directory)
-    business_on = _business_date(entity, spec, state, as_of)
+    try:
+        business_on = _business_date(entity, spec, state, as_of)
+    except RefusalError:
+        # A complete answer of no day is not gone on from: the next attempt asks again.
+        _clear(directory)
+        raise
     (directory / _PROGRESS_NAME).unlink()
     return Received(
         partition=f"{business_on:%Y%m%d}",

@@ -257,7 +257,7 @@ WORKBOOK_FAULTS = (
              "the third party's scores are a copy of the owner's own",
              Expected("refuse", "finance", "score_sheet", "the batch is refused; its outcome names the other batch",
                       "same_file_again", says=("dafen_third_party_2022Q3.xlsx", "finance.score_sheet.self-2022Q3")),
-             "drops/finance/dafen_", _copy_of_other, lambda target: [_found(target, "dafen_third_party")]),
+             "drops/finance/dafen_third_party", _copy_of_other, lambda target: [_found(target, "dafen_third_party")]),
     _of("header_moved", "表头下移", "the header moved", "three rows more stand above the header",
         Expected("accept", "finance", "rectification", "every row is taken: the header is found by its headings",
                  "header_moved"),
