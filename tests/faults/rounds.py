@@ -37,7 +37,7 @@ IMPATIENT = """
 version: 1
 sources:
   irs:
-    http: {timeout_seconds: 3, attempts: 2, first_wait_seconds: 0.05}
+    http: {timeout_seconds: 6, attempts: 2, first_wait_seconds: 0.05}
 """
 
 

@@ -27,6 +27,8 @@ PAGES = ("page_repeated", "overlapping_pages", "pages_out_of_order", "endless_cu
 # Paging can only go wrong where there is more than one page.
 ROWS_A_SPOILED_PAGE = 100
 ENDLESS = "end-"
+# A server that does not know `updated_since` does not know larger pages either.
+ROWS_OF_OLD_SERVER = 25
 
 
 def json_answer(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -65,6 +67,8 @@ def _half_a_body(beginning: bytes, seconds: float) -> StreamingResponse:
 
 def spoiled_page(store: Store, question: Question, faults: Sequence[Fault]) -> Page:
     """One page, with pages that repeat, overlap, change places or never end."""
+    if any(fault.kind == "since_ignored" for fault in faults):
+        question = replace(question, limit=min(question.limit, ROWS_OF_OLD_SERVER))
     kinds = {fault.kind for fault in faults} & set(PAGES)
     if not kinds:
         return store.page(question)

@@ -6,7 +6,7 @@ import datetime as dt
 import shutil
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from oneledger.catalogue import Entity, Source, worded
+from oneledger.catalogue import Entity, Source, remedy_of, worded
 from oneledger.landing import PARTIAL_PREFIX, LandedFile, LandingWriter, NewBatch
 from oneledger.outcomes import Outcome, record_outcome, utc_now
 from oneledger.raw import Converted, convert, raw_path
@@ -106,7 +106,11 @@ class DeliveryTaker:
             if received.since and revision > 1 and self._is_repetition(entity, received, str(partial)):
                 partial.unlink()
                 self._drop(
-                    entity, received, self._newest(entity, partition)[1], "holds only rows that are landed already"
+                    entity,
+                    received,
+                    self._newest(entity, partition)[1],
+                    "holds only rows that are landed already",
+                    [text for text in converted.warnings if text.startswith(worded("since_ignored", ""))],
                 )
                 return
             watermark, ahead = newest_change(self.connection, entity, partial, received.watermark_cap, received.since)
@@ -197,7 +201,10 @@ class DeliveryTaker:
         load.ended_at = utc_now()
         if converted.warnings:
             load.verdict, load.message = "warning", "; ".join(converted.warnings)
-            load.remedy = "Look at the named columns or rows; correct the catalogue or ask the sender."
+            load.remedy = (
+                "请查看所列的列或行：更正来源目录，或请来源方更正。"
+                "Look at the named columns or rows; correct the catalogue or ask the sender."
+            )
         self._rows += converted.row_count
         self._waiting_for_commit += [extract, load]
         self._started_at = utc_now()
@@ -246,7 +253,10 @@ class DeliveryTaker:
         paths = [str(raw_path(self.settings, self.source.id, entity.id, batch.batch_id)) for batch in same_form]
         return bool(paths) and brings_nothing_new(self.connection, entity, partial, paths)
 
-    def _drop(self, entity: Entity, received: Received, batch_id: str, message: str) -> None:
+    def _drop(
+        self, entity: Entity, received: Received, batch_id: str, message: str, warnings: Sequence[str] = ()
+    ) -> None:
+        """Nothing of a delivery is new; ``warnings`` are what is to be said of its source all the same."""
         for seen in received.seen:
             self.writer.remember_unchanged(entity, replace(seen, batch_id=batch_id))
         if received.tag:
@@ -254,6 +264,13 @@ class DeliveryTaker:
                 self.writer.index.remember_tag(entity.id, *received.tag, batch_id)
         self._forget(received)
         names = ", ".join(file.source_name for file in received.files[:3]) if received.seen else "the answer"
+        if warnings:
+            self.record(self._outcome(
+                entity, "warning", f"{names} {message}; {'; '.join(warnings)}", batch_id=batch_id,
+                remedy=remedy_of("since_ignored", "The owner of the source mends the parameter; if it has none, set "
+                                                  "http.since_parameter: null."),
+            ))  # fmt: skip
+            return
         self.unchanged(entity, f"{names} {message}", batch_id)
 
     def _forget(self, received: Received) -> None:

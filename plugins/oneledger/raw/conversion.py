@@ -109,7 +109,8 @@ def _convert_delimited(
     relations = {path.name: delimited_relation(entity, path, scratch, fields_of(entity, path.name)) for path in paths}
     try:
         return _write_relations(connection, entity, batch_id, relations, target)
-    except duckdb.InvalidInputException:
+    except (duckdb.InvalidInputException, UnicodeDecodeError):
+        # (A message of DuckDB that cuts a character in two reaches Python as an UnicodeDecodeError.)
         # DuckDB names one wrong line and stops; record by record the good ones are kept and the wrong ones shown.
         relations = {
             path.name: delimited_relation(entity, path, scratch, fields_of(entity, path.name), is_tolerant=True)

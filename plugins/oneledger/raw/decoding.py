@@ -31,6 +31,7 @@ class DecodedFile:
     body: Path
     header: list[str]
     has_rows: bool
+    has_nul: bool = False
 
 
 class _UndecodableError(Exception):
@@ -60,7 +61,7 @@ def decode_file(
     """
     try:
         with _open(source, spec, is_gzip_optional) as stream, target.open("wb") as writing:
-            header, offset = _copy_decoded(stream, writing, spec, errors, source.name)
+            header, has_rows, has_nul = _copy_decoded(stream, writing, spec, errors, source.name)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise RefusalError(
             f"{source.name} is no whole gzip file: {error}.",
@@ -84,7 +85,7 @@ def decode_file(
             {"file": source.name},
             problem="empty_file",
         )
-    return DecodedFile(target, header, offset)
+    return DecodedFile(target, header, has_rows, has_nul)
 
 
 def _open(path: Path, spec: FormatSpec, is_gzip_optional: bool = False) -> IO[bytes]:
@@ -117,11 +118,12 @@ def refuse_web_page(name: str, beginning: str) -> None:
 
 def _copy_decoded(
     stream: IO[bytes], writing: IO[bytes], spec: FormatSpec, errors: str, name: str
-) -> tuple[list[str], bool]:
+) -> tuple[list[str], bool, bool]:
+    """Header, whether there are rows, whether a NUL byte stands in them."""
     decoder = codecs.getincrementaldecoder("utf-8-sig" if spec.encoding in _UTF8 else spec.encoding)(errors)
     head = ""
     header: list[str] | None = None
-    has_rows = False
+    has_rows = has_nul = False
     consumed = 0
     while True:
         chunk = stream.read(_CHUNK)
@@ -149,14 +151,15 @@ def _copy_decoded(
                         problem="unclosed_quote",
                     )
                 if is_last:
-                    return [], False
+                    return [], False, False
                 continue
             header, text = found
         if text:
             has_rows = has_rows or bool(text.strip())
+            has_nul = has_nul or "\x00" in text
             writing.write(text.encode("utf-8"))
         if is_last:
-            return header, has_rows
+            return header, has_rows, has_nul
 
 
 def _split_header(text: str, spec: FormatSpec, is_last: bool) -> tuple[list[str], str] | None:

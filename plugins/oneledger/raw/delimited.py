@@ -58,7 +58,7 @@ def delimited_relation(
     plan = replace(plan, warnings=(*text.warnings, *plan.warnings))
     reading = _read_csv(decoded.body, names, spec)
     relation = Relation("", plan, fields)
-    if decoded.has_rows and (is_tolerant or text.has_replaced):
+    if decoded.has_rows and (is_tolerant or text.has_replaced or decoded.has_nul):
         reading, relation.malformed_records = _rewrite_malformed(entity, text, names, path)
     numbered = f"select *, row_number() over () as _row_number from {reading}"
     if not decoded.has_rows:

@@ -190,12 +190,17 @@ def _reason_to_wait(file: DropFile, entity: Entity, names: set[str], as_of: dt.d
             f"{file.name} was changed {age:.0f} s ago; it is taken when it has not changed for "
             f"{spec.settle_seconds:.0f} s"
         )
-    date = file.fields.get("business_date", "").replace("-", "")
-    # A day that has not come yet is no day to wait for: `files` decides what becomes of such a file.
-    today = f"{dt.datetime.now(CITY_TIMEZONE):%Y%m%d}"
-    if as_of and date.isdigit() and len(date) == 8 and f"{as_of:%Y%m%d}" < date <= today:
+    # A day that has not come yet, or that is none, is no day to wait for: `files` decides what becomes of such a file.
+    if as_of and (date := _date_of(file)) and as_of < date <= dt.datetime.now(CITY_TIMEZONE).date():
         return f"{file.name} is of a later day than {as_of}, as of which this run was asked for"
     return ""
+
+
+def _date_of(file: DropFile) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(file.fields.get("business_date", ""))
+    except ValueError:
+        return None
 
 
 def _files(entity: Entity) -> FilesSpec:

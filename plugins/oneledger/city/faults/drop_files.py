@@ -215,7 +215,10 @@ _future, _future_paths = _renamed(lambda day: "zheliban_usage_20991231.csv.gz")
 _no_date, _no_date_paths = _renamed(lambda day: "zheliban_usage_20221399.csv.gz")
 
 DROP_FILE_FAULTS = (
-    # The file as a whole
+    # The file as a whole. The missing day comes first: a check names the first days that it misses.
+    _z("missing_day", "缺一天的文件", "a day's file is missing", "neither data nor control file of the day is there",
+       Expected("gate", "zheliban", "usage", "the check missing_days and status name the source and the day",
+                rule="missing_days", says=("{day}",)), _file(files.remove)),
     _z("truncated_file", "投递文件被截断", "a drop file cut short",
        "the gzip file ends too early, its SHA-256 differs from the control file",
        _refuse("control_total_differs", "the delivery is not taken; its outcome names file and both hashes",
@@ -235,9 +238,6 @@ DROP_FILE_FAULTS = (
        "the control file says neither rows nor hash",
        _refuse("control_file_unreadable", "the delivery is not taken; its outcome shows what the control file says",
                f"{Z_FILE}.ctl", "OK 2022", "rows=<number>"), _file(_garbled_control)),
-    _z("missing_day", "缺一天的文件", "a day's file is missing", "neither data nor control file of the day is there",
-       Expected("gate", "zheliban", "usage", "the check missing_days and status name the source and the day",
-                rule="missing_days", says=("{day}",)), _file(files.remove)),
     _z("empty_file", "空文件", "an empty drop file", "the file has 0 bytes",
        _refuse("empty_file", "the delivery is not taken; its outcome says that the file is empty", Z_FILE, "0 bytes"),
        _file(_empty)),

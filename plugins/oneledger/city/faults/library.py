@@ -166,7 +166,8 @@ LIBRARY_FAULTS = (
                  rule="reference", says=("XM999999999",)),
         "project_stage_event", _sql("project stages: one is of XM999999999",
                                     "update project_stage_event set project_no = 'XM999999999' where event_no = "
-                                    "(select min(event_no) from project_stage_event)")),
+                                    "(select min(event_no) from project_stage_event)"),
+        needs_history=True),
     _of("no_database", "数据库文件损坏", "a file that is no database", "the library's file holds text",
         _refuse("project", "unreachable_database", "every entity of the source is refused; the other sources go on",
                 "oneledger_project_library", "not a database"), "", _no_database),
