@@ -17,8 +17,15 @@ from oneledger.settings import Settings
 __all__ = [
     "UNIT_FACTORS", "Catalogue", "Column", "ColumnType", "Decisions", "DoorProblem", "Entity", "FilesSpec",
     "FormatSpec", "HttpSpec", "MissingState", "NumberFormat", "Rule", "Shape", "Source", "SqlSpec", "UnpivotSpec",
-    "WorkbookSpec", "door_problems", "load_catalogue", "remedy_of", "worded",
+    "WorkbookSpec", "decided", "door_problems", "load_catalogue", "remedy_of", "worded",
 ]  # fmt: skip
+
+
+def decided(entity: Entity, connector: str) -> dict[str, str]:
+    """What is decided about each problem that can occur with an entity of this connector, by problem."""
+    own = {"missing_column": entity.on_missing_column, "new_column": entity.on_new_column}
+    said = {**entity.decisions.model_dump(), **own}
+    return {name: str(said[name]) for name, problem in door_problems().items() if connector in problem.connectors}
 
 
 def load_catalogue(settings: Settings) -> Catalogue:
