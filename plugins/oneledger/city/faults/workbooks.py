@@ -194,7 +194,7 @@ WORKBOOK_FAULTS = (
     _of("yuan_for_wan", "以元当万元填报", "yuan written for 万元",
         "a month's amounts are in yuan while the title says 万元",
         Expected("gate", "finance", "spending",
-                 "the month's spending is 10 000 times too high: the checks on spending against releases fail"),
+                 "the month's spending is 10 000 times too high: a case for the rules on magnitudes"),
         SPENDING, _book(_in_yuan(says_yuan=False)), needs_reference_city=True),
     _of("unit_changed", "表头单位改为元", "a workbook in another unit",
         "title and amounts of a month are in yuan",
