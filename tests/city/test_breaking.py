@@ -17,7 +17,8 @@ import duckdb
 import openpyxl
 import pytest
 
-from oneledger.city.breaking import KINDS, break_city
+from oneledger.city.breaking import KINDS, break_city, mend_city
+from oneledger.city.faults.keeping import kept_faults
 from oneledger.settings import ConfigurationError
 from tests.city.conftest import build
 
@@ -61,6 +62,36 @@ def test_each_kind_changes_one_thing_and_says_which(kind: str, whole_city: Path,
     name = Path(changed.pop()).name
     places = {"project_library.db": "project", "2022.parquet": "request"}
     assert places.get(name, name.removesuffix(".ctl")) in said
+    assert [kept.kind for kept in kept_faults(city)] == [kind]
+    mend_city(city, kind)
+    assert changed_files(whole_city, city) == set()
+    assert kept_faults(city) == []
+
+
+def test_faults_of_one_file_are_mended_the_last_one_first(whole_city: Path, city: Path) -> None:
+    break_city("renamed_column", city)
+    break_city("negative_counts", city)
+    with pytest.raises(ConfigurationError, match="negative_counts was made later"):
+        mend_city(city, "renamed_column")
+    with pytest.raises(ConfigurationError, match="has the fault renamed_column already"):
+        break_city("renamed_column", city)
+    assert list(mend_city(city)) == ["negative_counts", "renamed_column"]
+    assert changed_files(whole_city, city) == set()
+    with pytest.raises(ConfigurationError, match="does not have the fault 'renamed_column'; it has none"):
+        mend_city(city, "renamed_column")
+
+
+def test_a_file_that_is_put_back_is_newer_so_that_it_is_taken_again(city: Path) -> None:
+    before = (city / FILE).stat().st_mtime_ns
+    break_city("negative_counts", city)
+    mend_city(city)
+    assert (city / FILE).stat().st_mtime_ns > before
+
+
+def test_a_fault_that_cannot_be_made_leaves_nothing_behind(city: Path) -> None:
+    with pytest.raises(ConfigurationError):
+        break_city("truncated_file", city, dt.date(2021, 1, 1))
+    assert kept_faults(city) == []
 
 
 @pytest.mark.parametrize("kind", ["redelivered_day", "duplicate_rows", "completions_over_starts", "renamed_column",
@@ -127,5 +158,7 @@ def test_the_list_is_json_with_problem_expected_and_remedy(tmp_path: Path) -> No
     assert answer["ok"] is True
     assert {item["kind"] for item in answer["items"]} == set(KINDS)
     assert all(
-        item[name] for item in answer["items"] for name in ("problem", "expected", "remedy", "title_zh", "title_en")
+        item[name]
+        for item in answer["items"]
+        for name in ("problem", "expected", "remedy", "title_zh", "title_en", "decision", "shows")
     )

@@ -102,8 +102,7 @@ def changed_city(reference_city: Installation, tmp_path: Path) -> Installation:
     """A copy of the reference city and everything loaded from it, to spoil."""
     home = tmp_path / "home"
     shutil.copytree(reference_city.home, home, symlinks=True)
-    connections = home / "city" / "connections.env"
-    connections.write_text(
-        connections.read_text("utf-8").replace(str(reference_city.home), str(home)), encoding="utf-8"
-    )
+    for name in ("connections.env", "city.json"):
+        path = home / "city" / name
+        path.write_text(path.read_text("utf-8").replace(str(reference_city.home), str(home)), encoding="utf-8")
     return Installation(home)

@@ -110,7 +110,7 @@ def test_a_workbook_that_is_cut_off_or_none_at_all_is_refused(finance: Installat
     path.write_bytes(path.read_bytes()[:2000])
     assert "cannot be read as a workbook" in only(finance.ingest("finance"), "failed").message
     path.write_text("项目编号,下达日期\n", "utf-8")
-    assert "cannot be read as a workbook" in only(finance.ingest("finance"), "failed").message
+    assert "is no workbook" in only(finance.ingest("finance"), "failed").message
 
 
 def test_a_sheet_that_is_not_there_is_refused_with_those_that_are(finance: Installation) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -106,13 +107,22 @@ def test_an_answer_that_brings_nothing_new_is_not_landed_again(irs: Installation
 
 def test_a_304_answer_means_unchanged(irs: Installation, api: Api) -> None:
     api.etags = True
-    irs.ingest_well("irs")
-    irs.ingest_well("irs")
+    day = dt.date(2022, 10, 31)
+    irs.ingest_well("irs", as_of=day)
+    irs.ingest_well("irs", as_of=day)
     count = len(api.requests)
-    third = irs.ingest_well("irs")
+    third = irs.ingest_well("irs", as_of=day)
     assert "304" in only(third, "unchanged").message
     assert len(api.requests) == count + 1
     assert "If-None-Match" in api.requests[-1][2]
+
+
+def test_a_tag_is_believed_on_its_own_day_only(irs: Installation, api: Api) -> None:
+    api.etags = True
+    irs.ingest_well("irs", as_of=dt.date(2022, 10, 31))
+    irs.ingest_well("irs", as_of=dt.date(2022, 10, 31))
+    irs.ingest_well("irs", as_of=dt.date(2022, 11, 1))
+    assert "If-None-Match" not in api.requests[-1][2]
 
 
 def test_a_429_is_waited_for_as_long_as_the_server_asks(irs: Installation, api: Api) -> None:

@@ -58,6 +58,7 @@ sources:
     entities:
       usage:
         conforms_to: usage
+        decisions: {row_of_other_date: accept}   # a corrected file may hold rows of other days
         files: {pattern: 'usage_(?P<business_date>\d{8})\.csv'}
         missing_markers: {"-": not_applicable}
         columns:

@@ -7,17 +7,25 @@ and resolves shapes and defaults. Everything else in the package asks the catalo
 from __future__ import annotations
 
 from oneledger.catalogue.columns import UNIT_FACTORS, Column, ColumnType, MissingState, NumberFormat, Reference, Rule
-from oneledger.catalogue.delivery import FilesSpec, FormatSpec, HttpSpec, UnpivotSpec, WorkbookSpec
+from oneledger.catalogue.decisions import Decisions, DoorProblem, door_problems, remedy_of, worded
+from oneledger.catalogue.delivery import FilesSpec, FormatSpec, HttpSpec, SqlSpec, UnpivotSpec, WorkbookSpec
 from oneledger.catalogue.models import Catalogue, Entity, Shape, Source
 from oneledger.catalogue.reading import read_entries
 from oneledger.catalogue.resolving import resolve
 from oneledger.settings import Settings
 
 __all__ = [
-    "UNIT_FACTORS", "Catalogue", "Column", "ColumnType", "Entity", "FilesSpec", "FormatSpec", "HttpSpec",
-    "MissingState", "NumberFormat", "Reference", "Rule", "Shape", "Source", "UnpivotSpec", "WorkbookSpec",
-    "load_catalogue",
+    "UNIT_FACTORS", "Catalogue", "Column", "ColumnType", "Decisions", "DoorProblem", "Entity", "FilesSpec",
+    "FormatSpec", "HttpSpec", "MissingState", "NumberFormat", "Reference", "Rule", "Shape", "Source", "SqlSpec",
+    "UnpivotSpec", "WorkbookSpec", "decided", "door_problems", "load_catalogue", "remedy_of", "worded",
 ]  # fmt: skip
+
+
+def decided(entity: Entity, connector: str) -> dict[str, str]:
+    """What is decided about each problem that can occur with an entity of this connector, by problem."""
+    own = {"missing_column": entity.on_missing_column, "new_column": entity.on_new_column}
+    said = {**entity.decisions.model_dump(), **own}
+    return {name: str(said[name]) for name, problem in door_problems().items() if connector in problem.connectors}
 
 
 def load_catalogue(settings: Settings) -> Catalogue:

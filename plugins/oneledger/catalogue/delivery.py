@@ -28,8 +28,16 @@ class HttpSpec(Strict):
     attempts: int = Field(default=5, ge=1)
     first_wait_seconds: float = Field(default=0.5, gt=0)
     longest_wait_seconds: float = Field(default=60, gt=0)
+    most_pages: int = Field(default=100_000, ge=1)
+    trust_etag: Literal["same_day", "always", "never"] = "same_day"
     max_page_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
     parameters: dict[str, str] = Field(default_factory=dict)
+
+
+class SqlSpec(Strict):
+    """How a database is read. ``timeout_seconds`` is the wait for a connection, and for a lock of somebody else."""
+
+    timeout_seconds: int = Field(default=15, ge=1)
 
 
 class FilesSpec(Strict):
@@ -108,6 +116,7 @@ class WorkbookSpec(Strict):
     header_contains: tuple[str, ...] = Field(min_length=1)
     header_rows: Literal[1, 2] = 1
     stop_at: tuple[str, ...] = ()
+    total_row: str | None = None
     skip_rows: tuple[str, ...] = ()
     fill_down: tuple[str, ...] = ()
     title_fields: dict[str, str] = Field(default_factory=dict)
@@ -116,6 +125,11 @@ class WorkbookSpec(Strict):
     @classmethod
     def _regexes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(checked_regex(item) for item in value)
+
+    @field_validator("total_row")
+    @classmethod
+    def _one_regex(cls, value: str | None) -> str | None:
+        return None if value is None else checked_regex(value)
 
     @field_validator("title_fields")
     @classmethod

@@ -7,7 +7,8 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from oneledger.catalogue.columns import ColumnSpec, MissingState, Reference, Rule, Strict, text_of_scalar
-from oneledger.catalogue.delivery import Delivery, FilesSpec, FormatSpec, HttpSpec, UnpivotSpec, WorkbookSpec
+from oneledger.catalogue.decisions import Decisions
+from oneledger.catalogue.delivery import Delivery, FilesSpec, FormatSpec, HttpSpec, SqlSpec, UnpivotSpec, WorkbookSpec
 
 Connector = Literal["http", "sql", "delimited", "workbook"]
 OnNewColumn = Literal["warn", "keep", "ignore", "refuse"]
@@ -33,7 +34,9 @@ class Inherited(Strict):
     max_age_hours: float | None = Field(default=None, gt=0)
     on_new_column: OnNewColumn | None = None
     on_missing_column: OnMissingColumn | None = None
+    most_omitted_share: float | None = Field(default=None, ge=0, le=1)
     missing_markers: dict[str, MissingState] | None = None
+    decisions: Decisions = Decisions()
 
     @field_validator("missing_markers", mode="before")
     @classmethod
@@ -79,6 +82,7 @@ class SourceEntry(Strict):
     connection: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     optional: bool = False
     http: HttpSpec | None = None
+    sql: SqlSpec | None = None
     defaults: Inherited = Inherited()
     entities: dict[str, EntityEntry] = Field(min_length=1)
 

@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 
 from oneledger.catalogue.columns import Column, MissingState, Reference, Rule, Strict
-from oneledger.catalogue.delivery import Delivery, FilesSpec, FormatSpec, HttpSpec, UnpivotSpec, WorkbookSpec
+from oneledger.catalogue.decisions import Decisions
+from oneledger.catalogue.delivery import Delivery, FilesSpec, FormatSpec, HttpSpec, SqlSpec, UnpivotSpec, WorkbookSpec
 from oneledger.catalogue.entries import Connector, OnMissingColumn, OnNewColumn
 from oneledger.settings import ConfigurationError
 
@@ -36,6 +37,8 @@ class Entity(Strict):
         references: codes that another entity registers; the shape's, then the entity's own.
         missing_markers: source texts that stand for no value, and which kind of no value. A blank is
             ``missing`` unless ``""`` says otherwise.
+        decisions: what becomes of each thing that can be wrong at the door.
+        most_omitted_share: a full delivery that leaves out a larger share of the records before is refused.
     """
 
     id: str
@@ -48,7 +51,9 @@ class Entity(Strict):
     max_age_hours: float | None
     on_new_column: OnNewColumn
     on_missing_column: OnMissingColumn
+    most_omitted_share: float
     missing_markers: dict[str, MissingState]
+    decisions: Decisions
     path: str | None
     limit: int | None
     table: str | None
@@ -108,6 +113,7 @@ class Source(Strict):
     connection: str
     optional: bool
     http: HttpSpec
+    sql: SqlSpec
     entities: dict[str, Entity]
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import duckdb
 
 from oneledger.catalogue.columns import Column, ColumnSpec, Rule
-from oneledger.catalogue.delivery import FormatSpec, HttpSpec
+from oneledger.catalogue.decisions import combined, door_problems
+from oneledger.catalogue.delivery import FormatSpec, HttpSpec, SqlSpec
 from oneledger.catalogue.entries import CatalogueEntries, EntityEntry, Inherited, ShapeEntry, SourceEntry
 from oneledger.catalogue.models import Catalogue, Entity, Shape, Source
 from oneledger.catalogue.reading import Places, YamlPath
@@ -101,7 +102,8 @@ def _source(name: str, entry: SourceEntry, shapes: dict[str, Shape], problems: P
             entities[entity_id] = entity
     return Source(
         id=name, title_zh=entry.title_zh, title_en=entry.title_en, owner=entry.owner, connector=entry.connector,
-        connection=entry.connection, optional=entry.optional, http=entry.http or HttpSpec(), entities=entities,
+        connection=entry.connection, optional=entry.optional, http=entry.http or HttpSpec(),
+        sql=entry.sql or SqlSpec(), entities=entities,
     )  # fmt: skip
 
 
@@ -141,7 +143,8 @@ def _entity(
         delivery=inherited("delivery", None), updated_at=inherited("updated_at", None),
         max_age_hours=inherited("max_age_hours", None), on_new_column=inherited("on_new_column", "warn"),
         on_missing_column=inherited("on_missing_column", "refuse"),
-        missing_markers=inherited("missing_markers", {}), path=entry.path, limit=entry.limit, table=entry.table,
+        most_omitted_share=inherited("most_omitted_share", 0.5), missing_markers=inherited("missing_markers", {}),
+        decisions=combined(entry.decisions, defaults.decisions), path=entry.path, limit=entry.limit, table=entry.table,
         query=entry.query, files=entry.files, format=entry.format or FormatSpec(), workbook=entry.workbook,
         unpivot=entry.unpivot, partition_by=entry.partition_by, natural_key=natural_key,
         columns=_columns(path, entry, shape, problems), rules=(*(shape.rules if shape else ()), *entry.rules),
@@ -182,6 +185,7 @@ def _column(name: str, spec: ColumnSpec, source_name: str | None, base: Column |
 def _check_entity(entity: Entity, source: Source, problems: Problems) -> None:
     path: YamlPath = ("sources", entity.source_id, "entities", entity.id)
     _check_connector_keys(entity, source, path, problems)
+    _check_decisions(entity, source, path, problems)
     names = {column.name for column in entity.columns}
     for key in entity.natural_key:
         _check_name(key, names, (*path, "natural_key"), "column", problems)
@@ -209,6 +213,17 @@ def _check_entity(entity: Entity, source: Source, problems: Problems) -> None:
         if column.values and column.allowed and not set(column.values.values()) <= set(column.allowed):
             strange = sorted(set(column.values.values()) - set(column.allowed))
             problems.add((*place, "values"), f"gives {', '.join(strange)}, which `allowed` does not name.")
+
+
+def _check_decisions(entity: Entity, source: Source, path: YamlPath, problems: Problems) -> None:
+    known = door_problems()
+    for name in sorted(entity.decisions.model_fields_set):
+        if source.connector not in known[name].connectors:
+            problems.add(
+                (*path, "decisions", name),
+                f"cannot be wrong with connector {source.connector}, but with {', '.join(known[name].connectors)}; "
+                f"remove it.",
+            )
 
 
 def _check_connector_keys(entity: Entity, source: Source, path: YamlPath, problems: Problems) -> None:

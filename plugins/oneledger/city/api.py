@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import FastAPI, Request, Response
 
 from oneledger.city.allowance import Allowance
-from oneledger.city.asking import BadQuestionError, Page, Question, Store, question_of_cursor
-from oneledger.city.faults import Fault, read_faults
+from oneledger.city.asking import BadQuestionError, Question, Store, question_of_cursor
+from oneledger.city.faults.api_faults import read_faults
 from oneledger.city.registry import ENTITIES, RegistryEntity
+from oneledger.city.spoiled_answers import (
+    ENDLESS,
+    HEADERS,
+    body_of,
+    endless_page,
+    json_answer,
+    spoiled_page,
+    whole_answer,
+)
 
 DEFAULT_LIMIT, LARGEST_LIMIT = 500, 10_000
-# Header values are Latin-1: the Chinese label stands in the body.
-_MAINTENANCE_PAGE = (
-    "<!DOCTYPE html><html><head><title>系统维护</title></head><body><h1>系统维护中，请稍后再试</h1></body></html>"
-)
-_HEADERS = {"X-Data-Label": "synthetic", "Cache-Control": "private, no-cache"}
 
 
 @dataclass(frozen=True)
@@ -56,23 +59,23 @@ def make_api(setup: ApiSetup) -> FastAPI:
 
     @api.exception_handler(RefusalError)
     def refuse(request: Request, refusal: RefusalError) -> Response:
-        return _json({"message": refusal.message, "synthetic": True}, refusal.status, refusal.headers)
+        return json_answer({"message": refusal.message, "synthetic": True}, refusal.status, refusal.headers)
 
     @api.exception_handler(404)
     def not_found(request: Request, error: Exception) -> Response:
-        return _json(
+        return json_answer(
             {"message": f"{request.url.path} does not exist; the collections are listed at /v1/", "synthetic": True},
             404,
         )
 
     @api.get("/healthz")
     def healthz() -> Response:
-        return _json({"status": "ok", "asOf": setup.as_of.isoformat(), "synthetic": True})
+        return json_answer({"status": "ok", "asOf": setup.as_of.isoformat(), "synthetic": True})
 
     @api.get("/v1/")
     def index(request: Request) -> Response:
         _authorize(request, setup)
-        return _json({"collections": [f"/v1/{path}" for path in ENTITIES], "asOf": setup.as_of.isoformat(),
+        return json_answer({"collections": [f"/v1/{path}" for path in ENTITIES], "asOf": setup.as_of.isoformat(),
                       "synthetic": True})  # fmt: skip
 
     @api.get("/v1/{path}")
@@ -84,18 +87,24 @@ def make_api(setup: ApiSetup) -> FastAPI:
         if path not in ENTITIES:
             raise RefusalError(404, f"/v1/{path} does not exist; the collections are listed at /v1/")
         faults = [fault for fault in read_faults(store_path) if fault.path == path]
-        spoiled = _spoiled_answer(faults)
+        spoiled = whole_answer(faults)
         if spoiled is not None:
             return spoiled
+        kinds = {fault.kind for fault in faults}
+        if "endless_cursor" in kinds and request.query_params.get("cursor", "").startswith(ENDLESS):
+            return endless_page(request.query_params["cursor"], setup.as_of)
         try:
             question = _question(ENTITIES[path], request, setup)
         except BadQuestionError as error:
             raise RefusalError(400, str(error)) from error
-        body = _body(setup.store.page(question), question, faults)
+        if "since_ignored" in kinds:
+            question = replace(question, since="")
+        body = body_of(spoiled_page(setup.store, question, faults), question, faults)
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        if etag in (request.headers.get("if-none-match") or ""):
-            return Response(status_code=304, headers={"ETag": etag, **_HEADERS})
-        return Response(body, media_type="application/json", headers={"ETag": etag, **_HEADERS})
+        asked_with = request.headers.get("if-none-match") or ""
+        if etag in asked_with or (asked_with and "lying_etag" in kinds):
+            return Response(status_code=304, headers={"ETag": etag, **HEADERS})
+        return Response(body, media_type="application/json", headers={"ETag": etag, **HEADERS})
 
     return api
 
@@ -142,32 +151,3 @@ def _question(entity: RegistryEntity, request: Request, setup: ApiSetup) -> Ques
             ) from error
         since = moment.replace(tzinfo=None).isoformat(timespec="seconds")
     return Question(entity, limit, as_of, since)
-
-
-def _body(page: Page, question: Question, faults: list[Fault]) -> bytes:
-    total, items = page.total, ",".join(page.items)
-    for fault in faults:
-        if fault.kind == "wrong_total":
-            total += 7
-        elif fault.kind == "renamed_field":
-            items = items.replace(f'"{fault.field}":', f'"{fault.renamed_to}":')
-    rest = json.dumps(
-        {"nextCursor": page.next_cursor, "total": total, "asOf": question.as_of.isoformat(), "synthetic": True,
-         "label": "合成数据"},
-        ensure_ascii=False,
-    )  # fmt: skip
-    return f'{{"items":[{items}],{rest[1:]}'.encode()
-
-
-def _spoiled_answer(faults: list[Fault]) -> Response | None:
-    for fault in faults:
-        if fault.kind == "html_error_page":
-            return Response(_MAINTENANCE_PAGE, media_type="text/html; charset=utf-8", headers=_HEADERS)
-        if fault.kind == "server_error":
-            return _json({"message": "internal error", "synthetic": True}, 503)
-    return None
-
-
-def _json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    body = json.dumps(value, ensure_ascii=False).encode("utf-8")
-    return Response(body, status, media_type="application/json", headers={**_HEADERS, **(headers or {})})

@@ -10,6 +10,7 @@ from pathlib import Path
 from oneledger.city.city_manifest import CityManifest, read_manifest
 from oneledger.city.connections_file import build_connections, write_connections
 from oneledger.city.drop_files import write_drop_files
+from oneledger.city.faults.keeping import kept_dir
 from oneledger.city.irs_store import LABEL, write_store
 from oneledger.city.population import Population, draw_population
 from oneledger.city.project_library import library_uri, write_library
@@ -150,6 +151,7 @@ def _remove(city_dir: Path) -> None:
     # Only what a city is made of: a folder given by mistake keeps its files.
     for name in ("irs", "drops"):
         shutil.rmtree(city_dir / name, ignore_errors=True)
+    shutil.rmtree(kept_dir(city_dir), ignore_errors=True)
     for name in ("project_library.db", "city.json", "SYNTHETIC.md", "connections.env"):
         (city_dir / name).unlink(missing_ok=True)
 

@@ -12,7 +12,6 @@ from oneledger.settings import ConfigurationError
 
 ZHELIBAN, ZHEZHENGDING = PORTALS
 Lines = list[list[str]]
-YUAN_PER_WAN = 10_000
 
 
 def delivered(city_dir: Path, portal: Portal, day: dt.date) -> Path:
@@ -39,6 +38,20 @@ def truncate(path: Path) -> str:
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 2 // 3])
     return f"{path.name}: {len(content)} bytes cut to {len(content) * 2 // 3}"
+
+
+def truncate_honestly(path: Path) -> str:
+    """Cut a file off; its control file is made of the half, so that the hash agrees."""
+    said = truncate(path)
+    write_control(path, 0)
+    control = path.with_name(path.name + CONTROL_SUFFIX)
+    control.write_text(control.read_text("ascii").split("\n", 1)[1], encoding="ascii")
+    return f"{said}, control file made anew"
+
+
+def as_utf16(path: Path) -> str:
+    edit(path, ZHEZHENGDING.encoding, lambda lines: lines, written_as="utf-16")
+    return f"{path.name}: written as UTF-16 instead of GB18030"
 
 
 def say_more_rows(path: Path, more: int = 5) -> str:
@@ -83,36 +96,22 @@ def complete_more(lines: Lines, count: int = 40) -> Lines:
     return changed
 
 
+def click_more(lines: Lines, count: int = 3) -> Lines:
+    """The first rows with impressions get more clicks than impressions."""
+    impressions, clicks = lines[0].index("曝光量"), lines[0].index("点击量")
+    changed, left = [lines[0]], count
+    for row in lines[1:]:
+        if left and row[impressions]:
+            row = [*row]
+            row[clicks] = str(int(row[impressions]) + 3)
+            left -= 1
+        changed.append(row)
+    return changed
+
+
 def rename_column(lines: Lines) -> Lines:
     return [["访问人次" if name == "访客数" else name for name in lines[0]], *lines[1:]]
 
 
 def add_column(lines: Lines) -> Lines:
     return [[*lines[0], "分享数"], *([*row, "1"] for row in lines[1:])]
-
-
-def spoil_spending(city_dir: Path, day: dt.date, *, says_yuan: bool) -> str:
-    """Write the month's amounts in yuan; the title then says so, or still says 万元.
-
-    Raises:
-        ConfigurationError: there is no spending workbook up to that month.
-    """
-    import openpyxl
-
-    known = sorted((city_dir / "drops" / "finance").glob("zhichu_*.xlsx"))
-    known = [path for path in known if path.stem <= f"zhichu_{day:%Y%m}"]
-    if not known:
-        raise ConfigurationError(f"No spending workbook up to {day:%Y-%m} is there; choose a later --day.")
-    path = known[-1]
-    book = openpyxl.load_workbook(path)
-    sheet = book.worksheets[0]
-    changed = 0
-    for row in sheet.iter_rows():
-        for cell in row:
-            if cell.value == "金额单位：万元" and says_yuan:
-                cell.value = "金额单位：元"
-            elif cell.column == row[-1].column and isinstance(cell.value, int | float):
-                cell.value = round(cell.value * YUAN_PER_WAN, 2)
-                changed += 1
-    book.save(path)
-    return f"{path.name}: {changed} amounts written in yuan" + (", title too" if says_yuan else ", title still 万元")

@@ -136,7 +136,7 @@ def break_(
 
         oneledger city break html_error_page
 
-    Mend it with: oneledger city build --fresh
+    Mend it with: oneledger city mend
     """
     from oneledger.city.breaking import KINDS, break_city
 
@@ -145,7 +145,8 @@ def break_(
         if as_json:
             emit_json({"ok": True, "items": items})
         else:
-            print_table(items, {"kind": "kind", "title_zh": "破坏", "title_en": "what it does", "expected": "expected"})
+            print_table(items, {"kind": "kind", "title_zh": "破坏", "title_en": "what it does",
+                                "decision": "决定 decision", "expected": "应见 expected"})  # fmt: skip
         finish(list_kinds)
     settings = load_settings()
     try:
@@ -156,7 +157,52 @@ def break_(
         emit_json({"ok": True, "items": [{**KINDS[kind].to_json(), "changed": done}]})
         return
     say(f"{KINDS[kind].title_zh} {KINDS[kind].title_en}: {done}")
-    say(f"expected 应见: {KINDS[kind].expected}")
+    say(f"应见 expected: {KINDS[kind].expected.decision}: {KINDS[kind].expected.text}")
+    say(f"修复 mend: {KINDS[kind].remedy}")
+
+
+@_city.command()
+def mend(
+    kind: Annotated[str | None, typer.Argument(help="The fault to undo; see --list.")] = None,
+    mend_all: Annotated[bool, typer.Option("--all", help="Undo every fault, the last one first.")] = False,
+    list_kept: Annotated[bool, typer.Option("--list", help="List the faults that the city has.")] = False,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Undo a fault exactly: the bytes from before were kept beside the city.
+
+    Examples:
+
+        oneledger city mend --list
+
+        oneledger city mend truncated_file
+
+        oneledger city mend --all --json
+    """
+    from oneledger.city.breaking import mend_city
+    from oneledger.city.faults.keeping import kept_faults
+
+    folder = _folder(out, load_settings())
+    if list_kept:
+        items = [{"kind": kept.kind, "changed": kept.changed} for kept in kept_faults(folder)]
+        if as_json:
+            emit_json({"ok": not items, "items": items})
+        else:
+            print_table(items, {"kind": "kind", "changed": "改动 changed"})
+        finish(not items)
+    if (kind is None) == (not mend_all):
+        fail("Name one fault to mend, or all of them: oneledger city mend --all")
+    try:
+        done = mend_city(folder, kind)
+    except ConfigurationError as error:
+        fail(str(error))
+    if as_json:
+        emit_json({"ok": True, "items": [{"kind": name, "done": text} for name, text in done.items()]})
+        return
+    for name, text in done.items():
+        say(f"{name}: {text}")
+    if not done:
+        say("没有需要修复的破坏 nothing to mend")
 
 
 def _day(option: str, text: str) -> dt.date:

@@ -21,6 +21,8 @@ Examples:
 
     oneledger ingest zheliban --dry-run       what would be fetched
 
+    oneledger ingest irs --entity app --anew  all records, after the source mended some without a new time
+
     oneledger ingest --as-of 2022-10-31 --json
 """
 
@@ -37,6 +39,9 @@ def ingest(
         typer.Option(formats=["%Y-%m-%d"], help="Business date of deliveries that carry none; later files wait."),
     ] = None,
     entity: Annotated[list[str] | None, typer.Option(help="Only this entity (repeat for more).")] = None,
+    is_anew: Annotated[
+        bool, typer.Option("--anew", help="Ask for everything, not only for what changed since the last time.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be fetched, fetch nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
 ) -> None:
@@ -66,7 +71,13 @@ def ingest(
     outcomes: list[Outcome] = []
     for source in chosen:
         outcomes += ingest_source(
-            source, settings, catalogue, run_id=run_id, entities=entity, progress=_quiet if as_json else _show_progress
+            source,
+            settings,
+            catalogue,
+            run_id=run_id,
+            entities=entity,
+            is_anew=is_anew,
+            progress=_quiet if as_json else _show_progress,
         )
     _show_outcomes(run_id, outcomes, as_json)
     finish(all(outcome.verdict != "failed" for outcome in outcomes))

@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from oneledger.catalogue import load_catalogue
+from oneledger.catalogue import decided, load_catalogue
 from oneledger.publishing.facts import fact_files_of, file_sha256
 from oneledger.publishing.versions import NOT_YET_CURRENT, PARTIAL_PREFIX, current_version, list_versions
 from oneledger.settings import CITY_TIMEZONE, ConfigurationError, Settings
@@ -50,7 +50,8 @@ class Finding:
 def examine(settings: Settings, *, only_catalogue: bool = False) -> list[Finding]:
     """Examine everything, or the source catalogue only. Nothing is changed and nothing is downloaded."""
     if only_catalogue:
-        return list(_guarded(lambda: _catalogue(settings), "来源目录 source catalogue"))
+        title = "来源目录 source catalogue"
+        return [*_guarded(lambda: _catalogue(settings), title), *_guarded(lambda: _decisions(settings), title)]
     examinations: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
         ("Python", _python),
         ("软件包 packages", lambda: _packages(settings)),
@@ -104,6 +105,23 @@ def _catalogue(settings: Settings) -> Iterator[Finding]:
         True,
         f"{len(catalogue.sources)} sources, {entities} entities, from {', '.join(p.name for p in catalogue.paths)}",
     )
+
+
+def _decisions(settings: Settings) -> Iterator[Finding]:
+    """What is decided at the door of each source, and what single entities decide otherwise."""
+    try:
+        catalogue = load_catalogue(settings)
+    except ConfigurationError:
+        return  # said already
+    for source in catalogue.sources.values():
+        of_entities = {name: decided(entity, source.connector) for name, entity in source.entities.items()}
+        common = {problem: max(set(said), key=said.count) for problem in next(iter(of_entities.values()))
+                  if (said := [of_one[problem] for of_one in of_entities.values()])}  # fmt: skip
+        parts = [f"{decision}: {', '.join(problem for problem, what in common.items() if what == decision)}"
+                 for decision in dict.fromkeys(common.values())]  # fmt: skip
+        parts += [f"{name}: {problem} {what}" for name, of_one in of_entities.items()
+                  for problem, what in of_one.items() if what != common[problem]]  # fmt: skip
+        yield Finding(f"到门决定 decisions at the door {source.id}", True, "; ".join(parts))
 
 
 def _connections(settings: Settings) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ create table if not exists batch (
     catalogue_hash text not null, extracted_at text not null, path text not null
 );
 create index if not exists batch_by_partition on batch (entity, partition, revision);
+create index if not exists batch_by_payload on batch (entity, payload_hash);
 create table if not exists seen_file (
     entity text not null, name text not null, size_bytes integer not null, mtime_ns integer not null,
     sha256 text not null, batch_id text not null, primary key (entity, name)
@@ -109,6 +110,13 @@ class LandingIndex:
         """The batches of this entity that end at this watermark."""
         return [self._batch(row) for row in self.connection.execute(
             f"{_SELECT} where entity = ? and watermark = ? order by sequence", [entity, watermark])]  # fmt: skip
+
+    def with_payload(self, entity: str, payload_hash: str) -> list[LandedBatch]:
+        """The batches of this entity that hold these bytes, newest first."""
+        rows = self.connection.execute(
+            f"{_SELECT} where entity = ? and payload_hash = ? order by sequence desc", [entity, payload_hash]
+        )
+        return [self._batch(row) for row in rows]
 
     def chain_head(self) -> str | None:
         """SHA-256 of the manifest that was landed last; None for the first."""

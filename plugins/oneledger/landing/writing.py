@@ -88,6 +88,18 @@ class LandingWriter:
         """Whether these payloads are what the newest revision of the partition holds already."""
         return self.newest_revision(entity, partition)[1] == payload_hash(hashes)
 
+    def same_payload(self, entity: Entity, partition: str, hashes: Sequence[str]) -> str | None:
+        """The id of the newest batch of another partition of this entity that holds these very bytes, and rows."""
+        wanted = payload_hash(hashes)
+        for (entity_id, other), (revision, found) in self._revisions.items():
+            if entity_id == entity.id and other != partition and found == wanted:
+                return batch_id_of(entity.source_id, entity.id, other, revision)
+        for batch in self.index.with_payload(entity.id, wanted):
+            is_newest = self.newest_revision(entity, batch.partition)[1] == wanted
+            if batch.partition != partition and batch.row_count and is_newest:
+                return batch.batch_id
+        return None
+
     def next_batch_id(self, entity: Entity, partition: str) -> tuple[int, str]:
         """Revision number and id of the next batch of this partition."""
         revision = self.newest_revision(entity, partition)[0] + 1

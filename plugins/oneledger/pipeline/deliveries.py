@@ -6,17 +6,19 @@ import datetime as dt
 import shutil
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from oneledger.catalogue import Entity, Source
+from oneledger.catalogue import Entity, Source, remedy_of, worded
 from oneledger.landing import PARTIAL_PREFIX, LandedFile, LandingWriter, NewBatch
 from oneledger.outcomes import Outcome, record_outcome, utc_now
 from oneledger.raw import Converted, convert, raw_path
+from oneledger.raw.door_checks import check_rows
 from oneledger.raw.watermarks import brings_nothing_new, newest_change
 from oneledger.settings import Settings
 from oneledger.sources import Received, RefusalError, Waiting
@@ -38,6 +40,7 @@ class DeliveryTaker:
     writer: LandingWriter
     connection: duckdb.DuckDBPyConnection
     progress: Progress
+    is_anew: bool = False
     outcomes: list[Outcome] = field(default_factory=list)
     _waiting_for_commit: list[Outcome] = field(default_factory=list)
     _started_at: dt.datetime = field(default_factory=utc_now)
@@ -81,10 +84,15 @@ class DeliveryTaker:
                        business_on=received.business_on)  # fmt: skip
         names = [file.name for file in received.files]
         try:
+            self._refuse_same_file(entity, received)
             converted = convert(
                 self.connection, self.settings, self.source, entity, batch_id, received.directory, names, partial
             )
-            _check_counts(entity, received, converted)
+            converted.warnings = [
+                *received.warnings, *self._same_file(entity, received), *converted.warnings,
+                *_check_counts(entity, received, converted),
+                *check_rows(self.connection, entity, received, partial, self._delivery_before(entity, received)),
+            ]  # fmt: skip
         except RefusalError as error:
             load.verdict, load.message, load.remedy = "failed", error.message, error.remedy
             load.detail = {"files": names[:20], **error.detail, "landed": False}
@@ -98,15 +106,20 @@ class DeliveryTaker:
             if received.since and revision > 1 and self._is_repetition(entity, received, str(partial)):
                 partial.unlink()
                 self._drop(
-                    entity, received, self._newest(entity, partition)[1], "holds only rows that are landed already"
+                    entity,
+                    received,
+                    self._newest(entity, partition)[1],
+                    "holds only rows that are landed already",
+                    [text for text in converted.warnings if text.startswith(worded("since_ignored", ""))],
                 )
                 return
             watermark, ahead = newest_change(self.connection, entity, partial, received.watermark_cap, received.since)
-            if ahead:
-                converted.warnings.append(
+            if ahead and entity.decisions.changed_in_future != "accept":
+                converted.warnings.append(worded(
+                    "changed_in_future",
                     f"{ahead} rows say that they were changed after {received.watermark_cap}; "
-                    f"they do not move the watermark"
-                )
+                    f"they do not move the watermark",
+                ))  # fmt: skip
         self._stage(entity, received, converted, (revision, batch_id), watermark, load, extracted_at)
 
     def unchanged(self, entity: Entity, message: str, batch_id: str | None = None) -> None:
@@ -188,7 +201,10 @@ class DeliveryTaker:
         load.ended_at = utc_now()
         if converted.warnings:
             load.verdict, load.message = "warning", "; ".join(converted.warnings)
-            load.remedy = "Look at the named columns or rows; correct the catalogue or ask the sender."
+            load.remedy = (
+                "请查看所列的列或行：更正来源目录，或请来源方更正。"
+                "Look at the named columns or rows; correct the catalogue or ask the sender."
+            )
         self._rows += converted.row_count
         self._waiting_for_commit += [extract, load]
         self._started_at = utc_now()
@@ -200,13 +216,47 @@ class DeliveryTaker:
             self._told_at = now
             self.progress(self.source.id, entity.id, message, rows)
 
+    def _refuse_same_file(self, entity: Entity, received: Received) -> None:
+        if entity.decisions.same_file_again != "refuse":
+            return
+        for text in self._same_file(entity, received):
+            raise RefusalError(
+                text, "The sender exports the day anew; when the other day's file is the wrong one, that one first.",
+                {"file": received.files[0].source_name}, problem="same_file_again",
+            )  # fmt: skip
+
+    def _same_file(self, entity: Entity, received: Received) -> list[str]:
+        """A sentence when the bytes of a file are those of another partition. Full deliveries may well be equal."""
+        if not entity.files or entity.delivery != "partition" or entity.decisions.same_file_again == "accept":
+            return []
+        hashes = [file.sha256 for file in received.files]
+        other = self.writer.same_payload(entity, received.partition, hashes)
+        if other is None:
+            return []
+        names = ", ".join(file.source_name for file in received.files[:3])
+        text = f"{names} holds byte for byte what {other} holds, under another date or name"
+        return [text if entity.decisions.same_file_again == "refuse" else worded("same_file_again", text)]
+
+    def _delivery_before(self, entity: Entity, received: Received) -> Path | None:
+        """The raw rows of the delivery before a full one; None when it is the first, or of a day gone by."""
+        if entity.delivery != "full" or entity.decisions.omitted_records == "accept":
+            return None
+        last = self.writer.index.last(entity.id)
+        if last is None or last.business_on > received.business_on or last.catalogue_hash != entity.content_hash:
+            return None
+        path = raw_path(self.settings, self.source.id, entity.id, last.batch_id)
+        return path if path.exists() else None
+
     def _is_repetition(self, entity: Entity, received: Received, partial: str) -> bool:
         landed = self.writer.index.with_watermark(entity.id, str(received.since))
         same_form = [batch for batch in landed if batch.catalogue_hash == entity.content_hash]
         paths = [str(raw_path(self.settings, self.source.id, entity.id, batch.batch_id)) for batch in same_form]
         return bool(paths) and brings_nothing_new(self.connection, entity, partial, paths)
 
-    def _drop(self, entity: Entity, received: Received, batch_id: str, message: str) -> None:
+    def _drop(
+        self, entity: Entity, received: Received, batch_id: str, message: str, warnings: Sequence[str] = ()
+    ) -> None:
+        """Nothing of a delivery is new; ``warnings`` are what is to be said of its source all the same."""
         for seen in received.seen:
             self.writer.remember_unchanged(entity, replace(seen, batch_id=batch_id))
         if received.tag:
@@ -214,6 +264,13 @@ class DeliveryTaker:
                 self.writer.index.remember_tag(entity.id, *received.tag, batch_id)
         self._forget(received)
         names = ", ".join(file.source_name for file in received.files[:3]) if received.seen else "the answer"
+        if warnings:
+            self.record(self._outcome(
+                entity, "warning", f"{names} {message}; {'; '.join(warnings)}", batch_id=batch_id,
+                remedy=remedy_of("since_ignored", "The owner of the source mends the parameter; if it has none, set "
+                                                  "http.since_parameter: null."),
+            ))  # fmt: skip
+            return
         self.unchanged(entity, f"{names} {message}", batch_id)
 
     def _forget(self, received: Received) -> None:
@@ -231,12 +288,13 @@ class DeliveryTaker:
                        started_at=self._started_at, **more)  # fmt: skip
 
 
-def _check_counts(entity: Entity, received: Received, converted: Converted) -> None:
-    """The rows that were read against what the source says of them.
+def _check_counts(entity: Entity, received: Received, converted: Converted) -> list[str]:
+    """The rows that were read against what the source says of them; returns what is to be said of a delivery.
 
     Raises:
         RefusalError: they differ, or a file holds no row and nothing says that this is right.
     """
+    warnings = []
     for file in received.files:
         found = converted.rows.get(file.name, 0)
         if file.expected_rows is not None and found != file.expected_rows:
@@ -244,10 +302,16 @@ def _check_counts(entity: Entity, received: Received, converted: Converted) -> N
                 f"{file.source_name} holds {found} rows; the source says {file.expected_rows}.",
                 "The file was cut off or changed on its way: the sender delivers it again with its control file.",
                 {"file": file.source_name, "found_rows": found, "expected_rows": file.expected_rows},
+                problem="control_total_differs",
             )
         if entity.files and not found and file.expected_rows != 0:
+            if entity.decisions.no_rows == "warn":
+                warnings.append(worded("no_rows", f"{file.source_name} holds a header and no row"))
+                continue
             raise RefusalError(
                 f"{file.source_name} holds a header and no row.",
                 "The sender delivers the rows; if there really are none, a control file with rows=0 says so.",
                 {"file": file.source_name},
+                problem="no_rows",
             )
+    return warnings

@@ -36,6 +36,7 @@ def ingest_source(
     run_id: str,
     as_of: dt.date | None = None,
     entities: Sequence[str] | None = None,
+    is_anew: bool = False,
     progress: Progress = Silent,
 ) -> list[Outcome]:
     """Fetch, land and convert what is new of one source. One entity's trouble does not stop the others.
@@ -49,6 +50,8 @@ def ingest_source(
         run_id: stands in every outcome.
         as_of: business date of deliveries that carry none; files of later days wait. Default ``settings.as_of``.
         entities: only these.
+        is_anew: ask for everything, not only for what changed since the watermark (after the source mended records
+            without marking them as changed).
         progress: called with source, entity, message and the number of rows so far (or None).
 
     Returns:
@@ -65,20 +68,26 @@ def ingest_source(
         return []
     try:
         with source_lock(settings, source.id, run_id):
-            return _ingest_locked(source, wanted, settings, catalogue, run_id, progress)
+            return _ingest_locked(source, wanted, settings, catalogue, run_id, progress, is_anew)
     except SourceBusyError as error:
         outcome = Outcome(run_id, "extract", "failed", source.id, message=str(error), remedy=error.remedy)
         return [record_outcome(outcome, settings.outcomes_dir)]
 
 
 def _ingest_locked(
-    source: Source, wanted: list[Entity], settings: Settings, catalogue: Catalogue, run_id: str, progress: Progress
+    source: Source,
+    wanted: list[Entity],
+    settings: Settings,
+    catalogue: Catalogue,
+    run_id: str,
+    progress: Progress,
+    is_anew: bool,
 ) -> list[Outcome]:
     index = LandingIndex(settings, source.id)
     try:
         with raw_connection(settings) as connection:
             writer = LandingWriter(settings, index)
-            taker = DeliveryTaker(settings, source, run_id, writer, connection, progress)
+            taker = DeliveryTaker(settings, source, run_id, writer, connection, progress, is_anew)
             _remake_missing(taker, catalogue, wanted)
             try:
                 resolved = resolve_connection(source.connection)
@@ -115,11 +124,11 @@ def _read_http(taker: DeliveryTaker, wanted: list[Entity], connection: Connectio
         for entity in wanted:
             with taker.attempt(entity):
                 taker.writer.clear_partials(entity, keep=[PARTIAL_NAME])
-                last = index.last(entity.id) if entity.delivery == "changes" else None
+                last = index.last(entity.id) if entity.delivery == "changes" and not taker.is_anew else None
                 received = receive_answer(
                     entity, api, taker.writer.partial_directory(entity, PARTIAL_NAME),
                     taker.settings.business_date(), since=last.watermark if last else None,
-                    known_tag=lambda url, entity=entity: index.answer_tag(entity.id, url),  # type: ignore[misc]
+                    known_tag=lambda url, entity=entity: _known_tag(taker, entity, url),  # type: ignore[misc]
                     progress=taker.counting(entity),
                 )  # fmt: skip
                 if received is None:
@@ -129,12 +138,25 @@ def _read_http(taker: DeliveryTaker, wanted: list[Entity], connection: Connectio
                 taker.commit()
 
 
+def _known_tag(taker: DeliveryTaker, entity: Entity, url: str) -> str | None:
+    """The tag to ask with. A server whose tag stays while its data change would never be read again: by default a
+    tag is trusted on the day as of which its answer was given, and the next day asks without it."""
+    trust = taker.source.http.trust_etag
+    last = taker.writer.index.last(entity.id)
+    is_of_today = last is not None and last.business_on >= taker.settings.business_date()
+    if trust == "never" or taker.is_anew or (trust == "same_day" and not is_of_today):
+        return None
+    return taker.writer.index.answer_tag(entity.id, url)
+
+
 def _read_sql(taker: DeliveryTaker, wanted: list[Entity], connection: Connection) -> None:
-    with open_snapshot(connection) as database:
+    with open_snapshot(connection, taker.source.sql.timeout_seconds) as database:
         for entity in wanted:
             with taker.attempt(entity):
                 taker.writer.clear_partials(entity)
-                last = taker.writer.index.last(entity.id) if entity.delivery == "changes" else None
+                last = None
+                if entity.delivery == "changes" and not taker.is_anew:
+                    last = taker.writer.index.last(entity.id)
                 taker.take(entity, receive_rows(
                     entity, database, lambda entity=entity: taker.writer.partial_directory(entity),  # type: ignore[misc]
                     taker.settings.business_date(), last.watermark if last else None, taker.counting(entity),

@@ -15,7 +15,7 @@ from typing import Literal
 from oneledger.catalogue import Column, Entity, Reference, Rule
 from oneledger.quality.personal_data import PERSONAL_DATA_RULE_ID, forbidden_kinds, holds_personal_data
 from oneledger.warehouse.column_typing import Markers, is_given
-from oneledger.warehouse.contract import filled_columns, missing_markers
+from oneledger.warehouse.contract import dated_by_file, filled_columns, missing_markers
 from oneledger.warehouse.received_text import sql_text
 
 DUPLICATE_RULE_ID = "duplicate_with_other_content"
@@ -23,6 +23,9 @@ REFERENCE_RULE_ID = "known_reference"
 PROPORTION_RULE_ID = "in_proportion"
 # Below so many values a batch says nothing about what is usual in it.
 FEWEST_VALUES_OF_A_MEDIAN = 20
+MALFORMED_RULE_ID = "malformed_record"
+ROW_DATE_RULE_ID = "row_of_other_date"
+FUTURE_CHANGE_RULE_ID = "changed_in_future"
 
 _KIND_WORDS = {
     "text": ("文字", "text"),
@@ -66,6 +69,11 @@ def checks_of(entity: Entity) -> list[Check]:
     A rule over a column that this source does not deliver is left out: its columns would be null.
     """
     checks = [
+        _malformed(),
+        *_row_date(entity),
+        *_changed_in_future(entity),
+    ]
+    checks += [
         check
         for column in entity.delivered_columns
         for check in _column_checks(entity, column, missing_markers(entity, column))
@@ -98,7 +106,10 @@ def broken_checks(checks: Sequence[Check], severity: str) -> str:
         return "cast(null as usmallint[])"
     any_broken = " or ".join(f"_breaks_{position}" for position in chosen)
     positions = ", ".join(f"case when _breaks_{position} then cast({position} as usmallint) end" for position in chosen)
-    return f"case when {any_broken} then list_filter([{positions}], lambda position: position is not null) end"
+    whole = next((p for p in chosen if checks[p].rule_id == MALFORMED_RULE_ID), None)
+    # Of a record that could not be read every column is null: that it could not be read says all.
+    first = f"when _breaks_{whole} then [cast({whole} as usmallint)] " if whole is not None else ""
+    return f"case {first}when {any_broken} then list_filter([{positions}], lambda position: position is not null) end"
 
 
 CHECK_COLUMNS = "position, rule_id, column_name, reason_zh, reason_en, remedy_zh, remedy_en"
@@ -316,6 +327,68 @@ def _reference_check(column: Column, reference: Reference) -> Check:
         f"register the code in {reference.entity} (the row then comes in by itself), or correct {en} and deliver again",
         is_unknown,
     )
+
+
+def _malformed() -> Check:
+    """A record that raw could not part into its columns; raw keeps it whole in ``_extra``."""
+    return Check(
+        MALFORMED_RULE_ID,
+        ("_extra",),
+        "quarantine",
+        """coalesce(starts_with(_extra, '{"_malformed"'), false)""",
+        "该行无法按约定的列读取（字段数、字符或嵌套结构不符）",
+        "the record cannot be parted into the agreed columns (number of fields, bytes, or nested values)",
+        "请按所示原文检查该行的分隔符、引号与字符后重新报送",
+        "check delimiter, quotation marks and bytes of the record as shown, and deliver it again",
+        may_be_waived=False,
+    )
+
+
+def _row_date(entity: Entity) -> list[Check]:
+    """A row that carries another day than its file: it belongs into the file of that day."""
+    column = dated_by_file(entity)
+    if column is None or entity.decisions.row_of_other_date != "quarantine":
+        return []
+    zh, en = _titles(column)
+    is_broken = f"coalesce({column.name} <> _business_on, false)"
+    return [
+        Check(
+            ROW_DATE_RULE_ID,
+            (column.name,),
+            "quarantine",
+            is_broken,
+            f"{zh}不是该文件的日期",
+            f"{en} is not the day of the file",
+            "请将该行报送到其所属日期的文件中",
+            "deliver the row in the file of its own day",
+            is_broken,
+        )
+    ]
+
+
+def _changed_in_future(entity: Entity) -> list[Check]:
+    """A record changed after the day as of which its source answers: it would hide every later change of it.
+
+    One day is left for a source that answers as of yesterday while it is being written.
+    """
+    name = entity.updated_at
+    if entity.delivery != "changes" or name is None or entity.decisions.changed_in_future != "quarantine":
+        return []
+    zh, en = _titles(entity.column(name))
+    is_broken = f"coalesce({name} >= cast(_business_on as timestamp) + interval 2 day, false)"
+    return [
+        Check(
+            FUTURE_CHANGE_RULE_ID,
+            (name,),
+            "quarantine",
+            is_broken,
+            f"{zh}晚于来源的基准日（时钟或时区不对）",
+            f"{en} is after the day as of which the source answers (its clock or time zone is wrong)",
+            "请核对来源系统的时钟与时区,更正后运行 oneledger ingest --anew",
+            "correct the clock or time zone of the source, then run `oneledger ingest --anew`",
+            is_broken,
+        )
+    ]
 
 
 def _undelivered(column: Column) -> Check:

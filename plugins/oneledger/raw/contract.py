@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from oneledger.catalogue import Column, Entity
+from oneledger.catalogue import Column, Entity, worded
 from oneledger.sources.refusal import RefusalError
 
 
@@ -27,13 +28,14 @@ class ColumnPlan:
     warnings: tuple[str, ...]
 
 
-def plan_columns(entity: Entity, arrived: Sequence[str], where: str) -> ColumnPlan:
+def plan_columns(entity: Entity, arrived: Sequence[str], where: str, repeated: Sequence[str] = ()) -> ColumnPlan:
     """Compare the columns that arrived with the catalogue.
 
     Args:
         entity: its delivered columns, ``on_missing_column`` and ``on_new_column``.
         arrived: source names as they arrived (headers with white space collapsed).
         where: the file, for messages.
+        repeated: headings that stand more than once (``repeated_headings``).
 
     Raises:
         RefusalError: a column is missing (or new) and the catalogue says to refuse; names the likely new name.
@@ -50,15 +52,16 @@ def plan_columns(entity: Entity, arrived: Sequence[str], where: str) -> ColumnPl
         else:
             mapping[column.name] = name
     extra = [name for name in arrived if name not in mapping.values()]
-    warnings = _missing(entity, missing, extra, where)
+    warnings = _missing(entity, missing, extra, where) + _repeated(entity, mapping, repeated, where)
     if extra and entity.on_new_column == "refuse":
         raise RefusalError(
             f"{where} has columns that the catalogue does not know: {', '.join(extra)}.",
             f"Add them under {_place(entity)}, or set on_new_column: warn.",
             {"new_columns": extra},
+            problem="new_column",
         )
     if extra and entity.on_new_column == "warn":
-        warnings.append(f"new columns, kept in _extra: {', '.join(extra[:20])}")
+        warnings.append(worded("new_column", f"new columns, kept in _extra: {', '.join(extra[:20])}"))
     kept = () if entity.on_new_column == "ignore" else tuple(extra)
     return ColumnPlan(mapping, tuple(column.name for column in missing), kept, tuple(warnings))
 
@@ -66,6 +69,12 @@ def plan_columns(entity: Entity, arrived: Sequence[str], where: str) -> ColumnPl
 def normalise(name: str) -> str:
     """A header with white space collapsed and without a byte order mark."""
     return " ".join(name.replace("\ufeff", "").split())
+
+
+def repeated_headings(cells: Sequence[str]) -> list[str]:
+    """The headings that stand more than once in a header row."""
+    counted = Counter(normalise(cell) for cell in cells)
+    return [name for name, times in counted.items() if name and times > 1]
 
 
 def name_headers(cells: Sequence[str]) -> list[str]:
@@ -92,7 +101,7 @@ def _missing(entity: Entity, missing: Sequence[Column], extra: Sequence[str], wh
     ]
     text = f"{where} lacks {'columns' if len(missing) > 1 else 'the column'} {'; '.join(sentences)}"
     if entity.on_missing_column == "warn" and not any(column.required for column in missing):
-        return [text]
+        return [worded("missing_column", text)]
     guess = next((guess for guess in guesses.values() if guess), None)
     first = next((column for column in missing if guesses[column.name]), missing[0])
     remedy = (
@@ -105,6 +114,25 @@ def _missing(entity: Entity, missing: Sequence[Column], extra: Sequence[str], wh
         text + f". It has: {', '.join(extra[:30]) or 'no other column'}.",
         remedy,
         {"missing_columns": [column.source_name for column in missing], "new_columns": list(extra)[:100]},
+        problem="missing_column",
+    )
+
+
+def _repeated(entity: Entity, mapping: dict[str, str], repeated: Sequence[str], where: str) -> list[str]:
+    """A known column that stands twice: nobody can say which of them is meant, unless the catalogue names both."""
+    ambiguous = [name for name in repeated if name in mapping.values() and f"{name}_2" not in mapping.values()]
+    if not ambiguous:
+        return []
+    text = f"{where} has the column {', '.join(ambiguous)} more than once"
+    if entity.decisions.repeated_heading == "warn":
+        return [worded("repeated_heading", f"{text}; the first of them counts")]
+    columns = [canonical for canonical, name in mapping.items() if name in ambiguous]
+    raise RefusalError(
+        f"{text} (→ {', '.join(columns)}); each heading must stand once.",
+        f"The sender takes away or renames the others; if both are meant, name them {ambiguous[0]} and "
+        f"{ambiguous[0]}_2 at {_place(entity)}.",
+        {"repeated_columns": ambiguous},
+        problem="repeated_heading",
     )
 
 

@@ -24,6 +24,7 @@ from oneledger.raw.json_records import (
     column_sql,
     extra_sql,
     lines_sql,
+    nested_keys_sql,
     pages_sql,
     record_plan,
     record_struct,
@@ -108,7 +109,8 @@ def _convert_delimited(
     relations = {path.name: delimited_relation(entity, path, scratch, fields_of(entity, path.name)) for path in paths}
     try:
         return _write_relations(connection, entity, batch_id, relations, target)
-    except duckdb.InvalidInputException:
+    except (duckdb.InvalidInputException, UnicodeDecodeError):
+        # (A message of DuckDB that cuts a character in two reaches Python as an UnicodeDecodeError.)
         # DuckDB names one wrong line and stops; record by record the good ones are kept and the wrong ones shown.
         relations = {
             path.name: delimited_relation(entity, path, scratch, fields_of(entity, path.name), is_tolerant=True)
@@ -131,9 +133,11 @@ def _convert_workbooks(
         raise ValueError(f"{entity.full_id} has no workbook")
     relations: dict[str, Relation] = {}
     detail: dict[str, Any] = {}
+    warnings: list[str] = []
     for number, path in enumerate(paths):
-        sheet = read_sheet(path, entity.workbook)
-        plan = plan_columns(entity, sheet.names, path.name)
+        sheet = read_sheet(path, entity.workbook, entity.decisions)
+        plan = plan_columns(entity, sheet.names, path.name, sheet.repeated)
+        warnings += sheet.warnings
         fields = {**fields_of(entity, path.name), **sheet.title_fields}
         _check_fields(entity, fields, path.name)
         columns = {name: pa.array(values, pa.string()) for name, values in sheet_columns(sheet)}
@@ -147,6 +151,7 @@ def _convert_workbooks(
         for number in range(len(paths)):
             connection.unregister(f"sheet_{number}")
     converted.detail["skipped_rows"] = detail
+    converted.warnings += warnings
     return converted
 
 
@@ -159,6 +164,7 @@ def _check_fields(entity: Entity, fields: dict[str, str], file_name: str) -> Non
                 f"the header.",
                 "The sender puts it back into the title rows; or correct `workbook.title_fields` in the catalogue.",
                 {"file": file_name, "field": name},
+                problem="missing_column",
             )
 
 
@@ -227,14 +233,23 @@ def _convert_records(
     connection.execute(f"create or replace temp table delivery as {reading}")
     try:
         plan, nested = record_plan(connection, entity, "delivery", entity.full_id)
+        looks_for_nested = source.connector == "http" and entity.decisions.nested_value != "accept"
+        keys = nested_keys_sql(plan, nested) if looks_for_nested else "cast(null as varchar[])"
+        connection.execute(
+            f"create or replace temp view parted as select *, {keys} as nested_keys "
+            f"from (select *, {record_struct(plan, nested)} as taken from delivery)"
+        )
+        if looks_for_nested and entity.decisions.nested_value == "refuse":
+            _refuse_nested(connection, entity)
         select = (
             f"select {_record_columns(entity, plan, nested)}, {literal(batch_id)} as _batch_id, "
             f"{literal(batch_id + '/')} || _file_name as _file_id, _row_number::bigint as _row_number, "
-            f"{extra_sql(plan)} as _extra from (select *, {record_struct(plan, nested)} as taken from delivery)"
+            f"{extra_sql(plan)} as _extra from parted"
         )
         count = _copy(connection, select, target)
         counted = dict(connection.execute("select _file_name, count(*) from delivery group by 1").fetchall())
     finally:
+        connection.execute("drop view if exists parted")
         connection.execute("drop table if exists delivery")
     return Converted(count, {path.name: counted.get(path.name, 0) for path in paths}, list(plan.warnings))
 
@@ -244,8 +259,23 @@ def _record_columns(entity: Entity, plan: ColumnPlan, nested: frozenset[str]) ->
     for column in entity.delivered_columns:
         arrived = plan.mapping.get(column.name)
         sql = column_sql(arrived, nested) if arrived else "null::varchar"
-        parts.append(f"{sql} as {identifier(column.name)}")
+        parts.append(f"case when nested_keys is null then {sql} end as {identifier(column.name)}")
     return ", ".join(parts)
+
+
+def _refuse_nested(connection: duckdb.DuckDBPyConnection, entity: Entity) -> None:
+    found = connection.execute(
+        "select _file_name, _row_number, nested_keys[1], record::varchar from parted "
+        "where nested_keys is not null order by all limit 1"
+    ).fetchone()
+    if found:
+        raise RefusalError(
+            f"{entity.full_id}: row {found[1]} of {found[0]} has an object or a list under {found[2]!r}, where one "
+            f"value was agreed: {found[3][:160]}.",
+            "The owner of the API writes the agreed value; or `from` names the key within it (owner.name).",
+            {"file": found[0], "row": found[1], "key": found[2]},
+            problem="nested_value",
+        )
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, select: str, target: Path) -> int:

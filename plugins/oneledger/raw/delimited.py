@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from oneledger.catalogue import Entity, FormatSpec
-from oneledger.raw.contract import ColumnPlan, name_headers, plan_columns
-from oneledger.raw.decoding import DecodedFile, decode_file, records_of
+from oneledger.raw.contract import ColumnPlan, name_headers, plan_columns, repeated_headings
+from oneledger.raw.decoding import records_of
+from oneledger.raw.reading_text import ReadText, read_text
 from oneledger.raw.sql_text import identifier, literal, text_types
 from oneledger.sources.refusal import RefusalError
 
@@ -50,14 +51,15 @@ def delimited_relation(
     Raises:
         RefusalError: gzip, encoding, header or too many lines are wrong.
     """
-    spec = entity.format
-    decoded = decode_file(path, scratch / f"{path.name}.utf8", spec)
+    text = read_text(entity, path, scratch / f"{path.name}.utf8")
+    decoded, spec = text.decoded, text.spec
     names = name_headers(decoded.header)
-    plan = _plan(entity, names, path, spec)
+    plan = _plan(entity, names, repeated_headings(decoded.header), path, spec)
+    plan = replace(plan, warnings=(*text.warnings, *plan.warnings))
     reading = _read_csv(decoded.body, names, spec)
     relation = Relation("", plan, fields)
-    if decoded.has_rows and is_tolerant:
-        reading, relation.malformed_records = _rewrite_malformed(decoded, names, spec, path)
+    if decoded.has_rows and (is_tolerant or text.has_replaced or decoded.has_nul):
+        reading, relation.malformed_records = _rewrite_malformed(entity, text, names, path)
     numbered = f"select *, row_number() over () as _row_number from {reading}"
     if not decoded.has_rows:
         numbered = f"select *, 0 as _row_number from {reading} where false"
@@ -69,18 +71,9 @@ def delimited_relation(
     return relation
 
 
-def _plan(entity: Entity, names: list[str], path: Path, spec: FormatSpec) -> ColumnPlan:
-    if len(names) == 1 and len([column for column in entity.delivered_columns if not column.is_field]) > 1:
-        other = next((mark for mark in (",", ";", "\t", "|") if mark != spec.delimiter and mark in names[0]), None)
-        if other:
-            raise RefusalError(
-                f"{path.name}: the header is one field, {names[0][:120]!r}; it seems to be parted by {other!r}, "
-                f"and the catalogue says {spec.delimiter!r}.",
-                "The sender writes the agreed delimiter; if it was changed for good, set `format.delimiter`.",
-                {"file": path.name},
-            )
+def _plan(entity: Entity, names: list[str], repeated: list[str], path: Path, spec: FormatSpec) -> ColumnPlan:
     if not entity.unpivot:
-        return plan_columns(entity, names, path.name)
+        return plan_columns(entity, names, path.name, repeated)
     pattern = re.compile(entity.unpivot.columns)
     measures = dict.fromkeys(match["measure"] for name in names if (match := pattern.fullmatch(name)))
     if not measures:
@@ -88,6 +81,7 @@ def _plan(entity: Entity, names: list[str], path: Path, spec: FormatSpec) -> Col
             f"{path.name}: no header matches `unpivot.columns` {entity.unpivot.columns!r}.",
             "Correct the expression in the catalogue, or the sender delivers the wide columns again.",
             {"file": path.name},
+            problem="missing_column",
         )
     return plan_columns(entity, [name for name in names if not pattern.fullmatch(name)] + list(measures), path.name)
 
@@ -100,34 +94,76 @@ def _read_csv(body: Path, names: list[str], spec: FormatSpec) -> str:
     )
 
 
-def _rewrite_malformed(decoded: DecodedFile, names: list[str], spec: FormatSpec, path: Path) -> tuple[str, list[int]]:
-    """Write the records again with their number; those of another width go whole into ``_malformed``.
+def _rewrite_malformed(entity: Entity, text: ReadText, names: list[str], path: Path) -> tuple[str, list[int]]:
+    """Write the records again with their number; those that cannot be read rightly go whole into ``_malformed``.
 
     Raises:
-        RefusalError: more records are malformed than the catalogue tolerates.
+        RefusalError: the catalogue refuses such records, or more are malformed than it tolerates.
     """
-    target = decoded.body.with_suffix(".rewritten")
+    spec = text.spec
+    target = text.decoded.body.with_suffix(".rewritten")
     malformed: list[int] = []
     total = 0
+    last = 0
     with target.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n")
-        for number, record in enumerate(records_of(decoded.body, spec), start=1):
-            total = number
-            if len(record) == len(names):
-                writer.writerow([*(cell.replace("\x00", "\ufffd") for cell in record), ""])
-            else:
-                malformed.append(number)
-                received = json.dumps({_MALFORMED: record, "expected_fields": len(names)}, ensure_ascii=False)
-                writer.writerow([*([""] * len(names)), received])
+        for number, (line, record) in enumerate(records_of(text.decoded.body, spec, path.name), start=1):
+            total, last = number, line
+            why, problem = _why_malformed(record, len(names), text)
+            if not why:
+                writer.writerow([*record, ""])
+                continue
+            if problem and getattr(entity.decisions, problem) == "refuse":
+                raise RefusalError(
+                    f"{path.name}, line {line}: {why}: {spec.delimiter.join(record)[:120]!r}.",
+                    "The sender corrects the line and delivers the file again.",
+                    {"file": path.name, "line": line},
+                    problem=problem,
+                )
+            malformed.append(number)
+            received = json.dumps(
+                {_MALFORMED: [cell.replace("\x00", "\u2400") for cell in record], "expected_fields": len(names),
+                 "line": line, "why": why}, ensure_ascii=False,
+            )  # fmt: skip
+            writer.writerow([*([""] * len(names)), received])
+    if spec.quote and _has_open_quote(text.decoded.body, spec.quote):
+        raise RefusalError(
+            f"{path.name}: a quotation mark in the record that begins on line {last} is never closed.",
+            "The sender corrects that line and delivers the file again.",
+            {"file": path.name, "line": last},
+            problem="unclosed_quote",
+        )
     if not total or len(malformed) / total > spec.max_malformed_share:
         raise RefusalError(
             f"{path.name}: {len(malformed)} of {total} records do not have the {len(names)} fields of the header "
-            f"(the first is record {malformed[0] if malformed else 0}).",
+            f"(the first is record {malformed[0] if malformed else 0}); at most "
+            f"{spec.max_malformed_share:.0%} may.",
             "The sender checks delimiter and quotation marks and delivers the file again.",
             {"file": path.name, "malformed_records": malformed[:20], "records": total},
+            problem="ragged_rows",
         )
     plain = FormatSpec()
     return _read_csv(target, [*names, _MALFORMED], plain), malformed
+
+
+def _why_malformed(record: list[str], width: int, text: ReadText) -> tuple[str, str]:
+    """What is wrong with a record, and which decision speaks of it; empty for a good one."""
+    if len(record) != width:
+        return f"{len(record)} fields instead of {width}", "ragged_rows"
+    if any("\x00" in cell for cell in record):
+        return "a NUL byte stands in it", "nul_bytes"
+    if text.has_replaced and any("\ufffd" in cell for cell in record):
+        return f"bytes that are not {text.spec.encoding} stand in it", "undecodable_bytes"
+    return "", ""
+
+
+def _has_open_quote(body: Path, quote: str) -> bool:
+    """Whether the quotation marks of a text do not come in pairs."""
+    count = 0
+    with body.open("rb") as stream:
+        while chunk := stream.read(1024 * 1024):
+            count += chunk.count(quote.encode())
+    return count % 2 == 1
 
 
 def _unpivot(entity: Entity, names: list[str], plan: ColumnPlan, numbered: str, has_malformed: bool) -> str:

@@ -53,6 +53,7 @@ def record_plan(
             f"{where}: row {strange[1]} of {strange[0]} is {str(strange[2])[:120]}, not an object with keys.",
             "The owner of the API mends it, or `http.records` in the catalogue names another list.",
             {"file": strange[0], "row": strange[1]},
+            problem="unreadable_answer",
         )
     keys = [row[0] for row in connection.execute(
         f"select key, min(position) as first_at from (select unnest(json_keys(record)) as key, "
@@ -86,11 +87,28 @@ def column_sql(source: str, nested: frozenset[str]) -> str:
 
 
 def extra_sql(plan: ColumnPlan) -> str:
-    """JSON text of the keys that the catalogue does not know; null without any."""
-    if not plan.extra:
-        return "null::varchar"
+    """JSON text of the keys that the catalogue does not know (null without any); of a record with nested values,
+    which cannot be parted into columns, the record itself."""
     parts = ", ".join(f"{literal(name)}, record -> {literal('$.' + _path_part(name))}" for name in plan.extra)
-    return f"json_object({parts})::varchar"
+    extra = f"json_object({parts})::varchar" if parts else "null::varchar"
+    whole = """json_object('_malformed', record, 'nested_keys', nested_keys)::varchar"""
+    return f"case when nested_keys is null then {extra} else {whole} end"
+
+
+def nested_keys_sql(plan: ColumnPlan, nested: frozenset[str]) -> str:
+    """The mapped keys (a list, null for none) under which an object or a list stands instead of one value."""
+    flat = [source for source in dict.fromkeys(plan.mapping.values()) if source not in nested]
+    if not flat:
+        return "cast(null as varchar[])"
+    # Most values do not even begin like an object; only those that do are looked at.
+    may_be = " or ".join(f"taken.{identifier(name)}[1] in ('{{', '[')" for name in flat)
+    found = ", ".join(
+        f"case when json_type(record, {literal('$.' + _path_part(name))}) in ('OBJECT', 'ARRAY') "
+        f"then {literal(name)} end"
+        for name in flat
+    )
+    keys = f"list_filter([{found}], lambda key: key is not null)"
+    return f"case when {may_be} then case when len({keys}) > 0 then {keys} end end"
 
 
 def _path_part(name: str) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 
 import python_calamine as calamine
 
-from oneledger.catalogue import WorkbookSpec
-from oneledger.raw.contract import name_headers, normalise
+from oneledger.catalogue import Decisions, WorkbookSpec, worded
+from oneledger.raw.contract import name_headers, normalise, repeated_headings
+from oneledger.raw.workbook_checks import check_formulas, check_merged, check_total, refuse_what_is_no_workbook
 from oneledger.sources.refusal import RefusalError
 
 _MOST_CELLS = 20_000_000
@@ -29,6 +30,9 @@ class SheetTable:
         row_numbers: the sheet's own row number (from 1) of each data row.
         title_fields: what was found in the rows above the header.
         skipped: rows that are no data: how many subtotal rows, empty rows, rows from the notes on.
+        repeated: headings that stand more than once.
+        warnings: what is to be said of the sheet.
+        total: row number and cells of the total row, where the catalogue says how to know it.
     """
 
     names: list[str]
@@ -36,35 +40,63 @@ class SheetTable:
     row_numbers: list[int]
     title_fields: dict[str, str]
     skipped: dict[str, int] = field(default_factory=dict)
+    repeated: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    total: tuple[int, list[str | None]] | None = None
 
 
-def read_sheet(path: Path, spec: WorkbookSpec) -> SheetTable:
+def read_sheet(path: Path, spec: WorkbookSpec, decisions: Decisions | None = None) -> SheetTable:
     """Read the table that the catalogue describes.
+
+    Args:
+        decisions: what becomes of another sheet, merged cells, formulas without values, a wrong total row.
 
     Raises:
         RefusalError: no workbook, no such sheet, or no header row that holds the agreed headings.
     """
-    grid, merged = _open_sheet(path, spec)
+    decisions = decisions or Decisions()
+    grid, merged, sheet_index = _open_sheet(path, spec)
     header_at = _find_header(grid, merged, spec)
+    warnings: list[str] = []
+    if header_at is None:
+        elsewhere = _other_sheet(path, spec, sheet_index)
+        if elsewhere is not None:
+            name, grid, merged, sheet_index, header_at = elsewhere
+            text = f"{path.name}: the table stands on sheet {name!r}, not on {spec.sheet!r}"
+            if decisions.other_sheet == "refuse":
+                raise RefusalError(
+                    f"{text}, as the catalogue says.",
+                    "The sender puts the table back; if it moved for good, correct `workbook.sheet`.",
+                    {"file": path.name, "sheet": name},
+                    problem="other_sheet",
+                )
+            warnings.append(worded("other_sheet", f"{text}; read there"))
     if header_at is None:
         raise RefusalError(
             f"{path.name}: no row of the sheet holds all of {', '.join(spec.header_contains)}{_nearest(grid, spec)}.",
             "If a heading was renamed, correct `workbook.header_contains` and `columns`; otherwise the sender uses "
             "the agreed form.",
             {"file": path.name, "header_contains": list(spec.header_contains)},
+            problem="missing_column",
         )
     labels = _joined_header(grid, merged, header_at, spec.header_rows)
     last = max((position for position, label in enumerate(labels) if label), default=-1) + 1
     names = name_headers(labels[:last])
     titles = _title_fields(grid[:header_at], spec)
     table = SheetTable(names, [], [], titles, {"subtotal_rows": 0, "empty_rows": 0, "rows_of_notes": 0})
+    table.repeated = repeated_headings(labels[:last])
+    table.warnings = warnings
     _read_rows(grid, header_at + spec.header_rows, last, spec, table)
+    check_formulas(path, sheet_index, table, decisions)
+    check_merged(path, merged, table, spec, decisions)
+    check_total(path, table, decisions)
     return table
 
 
 def _open_sheet(
     path: Path, spec: WorkbookSpec
-) -> tuple[list[list[Any]], list[tuple[tuple[int, int], tuple[int, int]]]]:
+) -> tuple[list[list[Any]], list[tuple[tuple[int, int], tuple[int, int]]], int]:
+    refuse_what_is_no_workbook(path)
     try:
         with calamine.CalamineWorkbook.from_path(str(path)) as workbook:
             names = workbook.sheet_names
@@ -76,6 +108,7 @@ def _open_sheet(
                     f"{path.name} has no sheet {spec.sheet!r}; it has {', '.join(names)}.",
                     "Correct `workbook.sheet`, or the sender names the sheet as agreed.",
                     {"file": path.name, "sheets": names},
+                    problem="other_sheet",
                 )
             sheet = workbook.get_sheet_by_index(index)
             if sheet.total_height * sheet.total_width > _MOST_CELLS:
@@ -85,12 +118,13 @@ def _open_sheet(
                     "The sender removes formatted but empty rows and columns, or delivers the table as CSV.",
                     {"file": path.name},
                 )
-            return sheet.to_python(skip_empty_area=False), list(sheet.merged_cell_ranges or [])
+            return sheet.to_python(skip_empty_area=False), list(sheet.merged_cell_ranges or []), index
     except (calamine.CalamineError, OSError) as error:
         raise RefusalError(
             f"{path.name} cannot be read as a workbook: {str(error).strip() or type(error).__name__}.",
-            "The file is cut off, protected by a password or of another format: the sender delivers it again.",
+            "The file is cut off or of another format: the sender delivers it again.",
             {"file": path.name},
+            problem="truncated_file",
         ) from error
 
 
@@ -103,6 +137,22 @@ def _find_header(grid: list[list[Any]], merged: Sequence[Any], spec: WorkbookSpe
         for position in range(min(len(grid) - 1, _HEADER_SEARCH_ROWS)):
             if wanted <= set(_joined_header(grid, merged, position, spec.header_rows)):
                 return position
+    return None
+
+
+def _other_sheet(path: Path, spec: WorkbookSpec, index: int) -> tuple[str, list[list[Any]], list[Any], int, int] | None:
+    """Name, cells, merged ranges and number of another sheet that has the agreed header, and where it stands."""
+    with calamine.CalamineWorkbook.from_path(str(path)) as workbook:
+        for number, name in enumerate(workbook.sheet_names):
+            if number == index:
+                continue
+            sheet = workbook.get_sheet_by_index(number)
+            if sheet.total_height * sheet.total_width > _MOST_CELLS:
+                continue
+            grid, merged = sheet.to_python(skip_empty_area=False), list(sheet.merged_cell_ranges or [])
+            header_at = _find_header(grid, merged, spec)
+            if header_at is not None:
+                return name, grid, merged, number, header_at
     return None
 
 
@@ -157,6 +207,8 @@ def _read_rows(grid: list[list[Any]], start: int, width: int, spec: WorkbookSpec
         if _matches(stop, given[:1]):
             table.skipped["rows_of_notes"] += sum(1 for row in grid[position:] if any(_text(cell) for cell in row))
             return
+        if spec.total_row and re.search(spec.total_row, given[0].strip()):
+            table.total = (position + 1, cells)
         if _matches(skip, given):
             table.skipped["subtotal_rows"] += 1
             continue

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from oneledger.catalogue import Entity, FilesSpec
-from oneledger.settings import ConfigurationError
+from oneledger.catalogue import Entity, FilesSpec, worded
+from oneledger.settings import CITY_TIMEZONE, ConfigurationError
 from oneledger.sources.received import SeenFile, Waiting
 from oneledger.sources.refusal import RefusalError
 
@@ -94,9 +94,9 @@ def list_folder(folder: Path, entity: Entity, seen: Mapping[str, SeenFile], as_o
     for file in sorted(new if not parts_of_new else found, key=lambda file: (file.mtime_ns, file.name)):
         if parts_of_new and _group_key(file) not in parts_of_new:
             continue
-        reason = _reason_to_wait(file, spec, names, as_of)
+        reason = _reason_to_wait(file, entity, names, as_of)
         if reason:
-            waiting.append(Waiting(f"{file.name} {reason}", {"file": file.name}))
+            waiting.append(Waiting(reason, {"file": file.name}))
         else:
             key = _group_key(file) if parts_of_new else (file.name,)
             ready.setdefault(key, []).append(file)
@@ -119,6 +119,7 @@ def partition_of(entity: Entity, file: DropFile, as_of: dt.date) -> tuple[str, d
                 f"{file.name}: {text!r} in the file name is no date; it must be yyyymmdd or yyyy-mm-dd.",
                 "The sender corrects the file name and delivers it again.",
                 {"file": file.name},
+                problem="date_in_name_unreadable",
             ) from error
     if entity.partition_by:
         values = [file.fields.get(name, "") for name in entity.partition_by]
@@ -127,7 +128,7 @@ def partition_of(entity: Entity, file: DropFile, as_of: dt.date) -> tuple[str, d
 
 
 def read_control(file: DropFile, spec: FilesSpec) -> Control | None:
-    """The control file beside ``file``; None when the entity has none.
+    """The control file beside ``file``; None when the entity has none, or when it is not there.
 
     Raises:
         RefusalError: it says neither ``rows=`` nor ``sha256=``, or its row count is no number.
@@ -135,6 +136,8 @@ def read_control(file: DropFile, spec: FilesSpec) -> Control | None:
     if spec.control_suffix is None:
         return None
     path = file.path.with_name(file.name + spec.control_suffix)
+    if not path.exists():
+        return None
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     content = dict(re.findall(r"^\s*(\w+)\s*=\s*(\S*)\s*$", text, re.MULTILINE))
     rows = content.get("rows")
@@ -143,6 +146,7 @@ def read_control(file: DropFile, spec: FilesSpec) -> Control | None:
             f"The control file {path.name} says {text[:200]!r}; it must have lines rows=<number> and sha256=<hash>.",
             "The sender writes the control file again.",
             {"file": file.name, "control_file": path.name},
+            problem="control_file_unreadable",
         )
     return Control(path.name, int(rows) if rows is not None else None, (content.get("sha256") or "").lower() or None)
 
@@ -170,16 +174,33 @@ def _group_key(file: DropFile) -> tuple[str, ...]:
     return tuple(value for name, value in sorted(file.fields.items()) if name != "part")
 
 
-def _reason_to_wait(file: DropFile, spec: FilesSpec, names: set[str], as_of: dt.date | None) -> str:
-    if spec.control_suffix and file.name + spec.control_suffix not in names:
-        return f"waits for its control file {file.name}{spec.control_suffix}"
+def _reason_to_wait(file: DropFile, entity: Entity, names: set[str], as_of: dt.date | None) -> str:
+    spec = _files(entity)
+    if (
+        spec.control_suffix
+        and file.name + spec.control_suffix not in names
+        and entity.decisions.control_file_missing == "wait"
+    ):
+        return worded(
+            "control_file_missing", f"{file.name} waits for its control file {file.name}{spec.control_suffix}"
+        )
     age = time.time() - file.mtime_ns / 1e9
     if 0 <= age < spec.settle_seconds:
-        return f"was changed {age:.0f} s ago; it is taken when it has not changed for {spec.settle_seconds:.0f} s"
-    date = file.fields.get("business_date", "")
-    if as_of and date.isdigit() and len(date) == 8 and date > f"{as_of:%Y%m%d}":
-        return f"is of a later day than {as_of}, as of which this run was asked for"
+        return (
+            f"{file.name} was changed {age:.0f} s ago; it is taken when it has not changed for "
+            f"{spec.settle_seconds:.0f} s"
+        )
+    # A day that has not come yet, or that is none, is no day to wait for: `files` decides what becomes of such a file.
+    if as_of and (date := _date_of(file)) and as_of < date <= dt.datetime.now(CITY_TIMEZONE).date():
+        return f"{file.name} is of a later day than {as_of}, as of which this run was asked for"
     return ""
+
+
+def _date_of(file: DropFile) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(file.fields.get("business_date", ""))
+    except ValueError:
+        return None
 
 
 def _files(entity: Entity) -> FilesSpec:

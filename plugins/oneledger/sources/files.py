@@ -7,7 +7,8 @@ import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from oneledger.catalogue import Entity
+from oneledger.catalogue import Entity, worded
+from oneledger.settings import CITY_TIMEZONE
 from oneledger.sources.drop_folder import Control, DropFile, partition_of, read_control
 from oneledger.sources.received import Received, ReceivedFile, SeenFile
 from oneledger.sources.refusal import RefusalError
@@ -28,16 +29,19 @@ def receive_files(entity: Entity, group: Sequence[DropFile], directory: Callable
         RefusalError: a file is empty, or is not what its control file says.
     """
     partition, business_on = partition_of(entity, group[0], as_of)
+    warnings = _future(entity, group[0], business_on)
     target = directory()
     files: list[ReceivedFile] = []
     seen: list[SeenFile] = []
     for file in group:
-        control = read_control(file, entity.files) if entity.files else None
+        control, said = _control(entity, file)
+        warnings += said
         if file.size_bytes == 0:
             raise RefusalError(
                 f"{file.name} is empty (0 bytes); it must hold at least its header.",
                 "The sender delivers the file again.",
                 {"file": file.name},
+                problem="empty_file",
             )
         sha256, size = _copy(file.path, target / file.name)
         _check_control(file, control, sha256)
@@ -46,7 +50,51 @@ def receive_files(entity: Entity, group: Sequence[DropFile], directory: Callable
         seen.append(SeenFile(file.name, file.size_bytes, file.mtime_ns, sha256, ""))
     totals = [file.expected_rows for file in files]
     control_total = sum(total for total in totals if total is not None) if None not in totals else None
-    return Received(partition, business_on, target, tuple(files), control_total=control_total, seen=tuple(seen))
+    return Received(
+        partition,
+        business_on,
+        target,
+        tuple(files),
+        control_total=control_total,
+        seen=tuple(seen),
+        warnings=tuple(warnings),
+    )
+
+
+def _future(entity: Entity, file: DropFile, business_on: dt.date) -> list[str]:
+    """A file of a day that has not come yet: were it taken, every mart would be computed as of that day."""
+    today = dt.datetime.now(CITY_TIMEZONE).date()
+    if (
+        not file.fields.get("business_date")
+        or business_on <= today
+        or entity.decisions.future_business_date == "accept"
+    ):
+        return []
+    text = f"{file.name} is of {business_on}, and today is {today}"
+    if entity.decisions.future_business_date == "refuse":
+        raise RefusalError(
+            f"{text}; a file may be of today at the latest.",
+            "The sender corrects the date in the file name and delivers it again.",
+            {"file": file.name, "business_on": str(business_on)},
+            problem="future_business_date",
+        )
+    return [worded("future_business_date", text)]
+
+
+def _control(entity: Entity, file: DropFile) -> tuple[Control | None, list[str]]:
+    """What the control file says, and what is to be said of the control file."""
+    if entity.files is None or entity.files.control_suffix is None:
+        return None, []
+    try:
+        control = read_control(file, entity.files)
+    except RefusalError as error:
+        if entity.decisions.control_file_unreadable == "refuse":
+            raise
+        return None, [error.message]
+    if control is None:
+        name = f"{file.name}{entity.files.control_suffix}"
+        return None, [worded("control_file_missing", f"{name} is not there; {file.name} was taken without it")]
+    return control, []
 
 
 def _copy(source: Path, target: Path) -> tuple[str, int]:
@@ -66,4 +114,5 @@ def _check_control(file: DropFile, control: Control | None, sha256: str) -> None
             f"{file.name} has SHA-256 {sha256}; its control file {control.name} says {control.sha256}.",
             "The file was changed or cut off on its way: the sender delivers file and control file again.",
             {"file": file.name, "found_sha256": sha256, "expected_sha256": control.sha256},
+            problem="control_total_differs",
         )

@@ -19,6 +19,8 @@ from oneledger.sources.refusal import RefusalError
 # The partial directory of an answer that is being fetched is kept, so that the next attempt goes on.
 PARTIAL_NAME = "answer"
 _PROGRESS_NAME = "progress.json"
+# A page may be empty and still point on (a filtered one); so many in a row lead nowhere.
+_MOST_EMPTY_PAGES = 10
 
 
 @dataclass
@@ -33,6 +35,7 @@ class Progress:
     as_of: str | None = None
     total: int | None = None
     row_count: int = 0
+    empty_pages: int = 0
     pages: list[dict[str, Any]] = field(default_factory=list)
     cursors: list[str] = field(default_factory=list)
 
@@ -78,6 +81,7 @@ def receive_answer(
                 f"{first_url.split('?')[0]} refuses the request: {error}.",
                 "Check `path` and the parameters in the catalogue against the API's own documentation.",
                 {"url": first_url},
+                problem="no_answer",
             ) from error
         # The cursor of the attempt before is no longer known: what lies there is of an older answer.
         state = _start_again(directory, first_url, since)
@@ -88,11 +92,17 @@ def receive_answer(
                 f"{first_url.split('?')[0]}: the server gave a cursor and then refuses it: {again}.",
                 "The owner of the API mends its paging.",
                 {"url": first_url},
+                problem="endless_paging",
             ) from again
     if answer is None:
         return None
     _check_total(entity, state, directory)
-    business_on = _business_date(entity, spec, state, as_of)
+    try:
+        business_on = _business_date(entity, spec, state, as_of)
+    except RefusalError:
+        # A complete answer of no day is not gone on from: the next attempt asks again.
+        _clear(directory)
+        raise
     (directory / _PROGRESS_NAME).unlink()
     return Received(
         partition=f"{business_on:%Y%m%d}",
@@ -144,6 +154,7 @@ def _take_page(entity: Entity, spec: HttpSpec, state: Progress, answer: Answer, 
             f"{where}: the answer has no list {spec.records!r}; it has {_keys(content)}.",
             "If the API changed, correct `http.records` in the catalogue; otherwise its owner mends it.",
             {"url": url},
+            problem="unreadable_answer",
         )
     total = look_up(content, spec.total) if spec.total else None
     if total is not None:
@@ -154,8 +165,20 @@ def _take_page(entity: Entity, spec: HttpSpec, state: Progress, answer: Answer, 
             # The source moved to another day between two pages: pages of two days do not make one answer.
             raise CursorExpiredError(f"the source answers as of {as_of}, the pages before as of {state.as_of}")
         state.as_of = as_of
-    if records and any(page["sha256"] == answer.sha256 for page in state.pages):
-        raise _endless(entity, f"{where} is the same as an earlier page", url)
+    # The records alone: another cursor or time beside them does not make another page.
+    content_sha256 = hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()
+    if records and any(page["content_sha256"] == content_sha256 for page in state.pages):
+        raise RefusalError(
+            f"{where} is the same as an earlier page: it holds the same {len(records)} records, so others are missing.",
+            "The owner of the API mends its paging; nothing of this answer was landed.",
+            {"url": url},
+            problem="repeated_page",
+        )
+    state.empty_pages = 0 if records else state.empty_pages + 1
+    if state.empty_pages > _MOST_EMPTY_PAGES:
+        raise _endless(entity, f"{where} is the {state.empty_pages}th page in a row without a record", url)
+    if len(state.pages) >= spec.most_pages:
+        raise _endless(entity, f"{where}: more than {spec.most_pages:,} pages (`http.most_pages`)", url)
     state.row_count += len(records)
     if state.total is not None and state.row_count > state.total:
         raise _endless(
@@ -168,7 +191,7 @@ def _take_page(entity: Entity, spec: HttpSpec, state: Progress, answer: Answer, 
         state.etag = answer.etag
     state.pages.append(
         {"name": target.name, "sha256": answer.sha256, "size_bytes": answer.size_bytes, "url": url,
-         "rows": len(records)}
+         "rows": len(records), "content_sha256": content_sha256}
     )  # fmt: skip
     state.next_cursor = None if cursor in (None, "") else str(cursor)
     state.is_complete = state.next_cursor is None
@@ -186,6 +209,7 @@ def _check_total(entity: Entity, state: Progress, directory: Path) -> None:
         "Start again: rows that changed while the pages were read can cause it. If it stays, the owner of the API "
         "checks its paging.",
         {"received": state.row_count, "total": state.total, "pages": len(state.pages)},
+        problem="control_total_differs",
     )
 
 
@@ -198,6 +222,8 @@ def _business_date(entity: Entity, spec: HttpSpec, state: Progress, as_of: dt.da
         raise RefusalError(
             f"{entity.full_id}: the source says that it answers as of {state.as_of!r}; that is no date.",
             "The owner of the API mends it, or `http.as_of` in the catalogue names another key.",
+            {"as_of": str(state.as_of)},
+            problem="unreadable_answer",
         ) from error
 
 
@@ -256,6 +282,7 @@ def _endless(entity: Entity, problem: str, url: str) -> RefusalError:
         f"{problem}: the paging of {entity.path} does not end.",
         "The owner of the API mends its cursor; nothing of this answer was landed.",
         {"url": url},
+        problem="endless_paging",
     )
 
 

@@ -35,9 +35,10 @@ class Answer:
 class PassingTroubleError(Exception):
     """Something that may be over in a moment. ``wait_seconds`` is what the server asked for."""
 
-    def __init__(self, message: str, wait_seconds: float | None = None) -> None:
+    def __init__(self, message: str, wait_seconds: float | None = None, problem: str = "no_answer") -> None:
         super().__init__(message)
         self.wait_seconds = wait_seconds
+        self.problem = problem
 
 
 class CursorExpiredError(Exception):
@@ -108,6 +109,7 @@ class HttpApi:
                 f"Check that the API behind {self.connection.variable} runs and can be reached; what was received "
                 f"so far is kept, and the next run goes on from there.",
                 {"url": url, "attempts": tried},
+                problem=error.problem,
             ) from error
 
     def _fetch_once(self, url: str, target: Path, etag: str | None) -> Answer:
@@ -136,13 +138,16 @@ class HttpApi:
                     f"{self.spec.longest_wait_seconds:.0f} s that the catalogue allows (longest_wait_seconds).",
                     "Start again later; what was received so far is kept.",
                     {"url": url, "status": status, "retry_after_seconds": wait},
+                    problem="no_answer",
                 )
             raise PassingTroubleError(f"status {status}", wait)
         if status in (401, 403):
+            why = "the token is not accepted" if status == 401 else "the token gives no access to this collection"
             raise RefusalError(
-                f"{_without_query(url)} answered {status}: the token is not accepted.",
-                f"Put a valid token into the password of {self.connection.variable}.",
+                f"{_without_query(url)} answered {status}: {why}.",
+                f"Put a valid token into the password of {self.connection.variable}, or ask its owner for access.",
                 {"url": url, "status": status},
+                problem="no_answer",
             )
         if status in (400, 404, 410):
             response.read()
@@ -151,6 +156,7 @@ class HttpApi:
             f"{_without_query(url)} answered {status}.",
             f"Check the address in {self.connection.variable} and `path` in the catalogue.",
             {"url": url, "status": status},
+            problem="no_answer",
         )
 
     def _save(self, response: httpx.Response, target: Path) -> tuple[str, int]:
@@ -165,6 +171,7 @@ class HttpApi:
                         f"{self.spec.max_page_bytes:,} bytes.",
                         "Ask for fewer rows a page (`limit` in the catalogue), or raise `max_page_bytes`.",
                         {"url": str(response.url), "max_page_bytes": self.spec.max_page_bytes},
+                        problem="unreadable_answer",
                     )
                 digest.update(chunk)
                 stream.write(chunk)
@@ -175,12 +182,15 @@ class HttpApi:
         kind = response.headers.get("content-type", "")
         start = body[:_SNIPPET_CHARACTERS].decode("utf-8", "replace").strip()
         if "html" in kind or start[:1] == "<":
-            raise PassingTroubleError(f"status 200 with an HTML page instead of JSON, beginning with {start!r}")
+            raise PassingTroubleError(
+                f"status 200 with an HTML page instead of JSON, beginning with {start!r}", problem="web_page"
+            )
         try:
             return json.loads(body)
         except ValueError as error:
             raise PassingTroubleError(
-                f"status 200 with a body that is no JSON ({error}), beginning with {start!r}"
+                f"status 200 with a body that is no JSON ({error}), beginning with {start!r}",
+                problem="unreadable_answer",
             ) from error
 
 

@@ -28,45 +28,52 @@ from oneledger.sources.refusal import RefusalError
 
 PAYLOAD_NAME = "rows.ndjson.gz"
 _ROWS_AT_A_TIME = 2000
-_CONNECT_TIMEOUT_SECONDS = 15
 
 
 @contextmanager
-def open_snapshot(connection: Connection) -> Iterator[sa.Connection]:
+def open_snapshot(connection: Connection, timeout_seconds: int = 15) -> Iterator[sa.Connection]:
     """One read transaction on the source's database.
 
+    Args:
+        timeout_seconds: how long to wait for a connection, and for a lock that somebody else holds.
+
     Raises:
-        RefusalError: the database cannot be reached.
+        RefusalError: the database cannot be read: unreachable, wrong login, locked, or no database.
     """
     sqlite_file = connection.sqlite_file()
     if sqlite_file:
         engine = sa.create_engine(
-            "sqlite+pysqlite://", creator=lambda: _open_read_only(sqlite_file), poolclass=sa.NullPool
+            "sqlite+pysqlite://", creator=lambda: _open_read_only(sqlite_file, timeout_seconds), poolclass=sa.NullPool
         )
     else:
         engine = sa.create_engine(
             connection.database_url(), isolation_level="REPEATABLE READ", poolclass=sa.NullPool,
-            connect_args={"connect_timeout": _CONNECT_TIMEOUT_SECONDS},
+            connect_args={"connect_timeout": timeout_seconds},
         )  # fmt: skip
     try:
         try:
             database = engine.connect()
+            # SQLite's own driver starts a transaction only for writing; a snapshot needs one for reading too.
+            database.execute(sa.text("begin" if sqlite_file else "set transaction read only"))
+            if sqlite_file:
+                # The first look into the file: a locked one, and one that is no database, are found here.
+                database.execute(sa.text("select count(*) from sqlite_master")).scalar_one()
         except SQLAlchemyError as error:
             raise RefusalError(
                 f"The database of connection {connection.id} cannot be reached: {_first_line(error)}.",
-                f"Check that it runs and that {connection.variable} names it rightly.",
+                f"Check that it runs, that nobody keeps it locked, and that {connection.variable} names it and its "
+                f"login rightly.",
                 {"connection": connection.id},
+                problem="unreachable_database",
             ) from error
         with database:
-            # SQLite's own driver starts a transaction only for writing; a snapshot needs one for reading too.
-            database.execute(sa.text("begin" if sqlite_file else "set transaction read only"))
             yield database
     finally:
         engine.dispose()
 
 
-def _open_read_only(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=_CONNECT_TIMEOUT_SECONDS)
+def _open_read_only(path: Path, timeout_seconds: int) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=timeout_seconds)
 
 
 def receive_rows(
@@ -106,6 +113,7 @@ def receive_rows(
             "If the table or a column was renamed, correct the entity in the catalogue; "
             "otherwise the owner of the database mends it.",
             {"table": entity.table},
+            problem="unreachable_database",
         ) from error
     payload = target / PAYLOAD_NAME
     with payload.open("rb") as stream:
@@ -124,6 +132,7 @@ def _statement(entity: Entity, database: sa.Connection, since: str | None) -> sa
                 f"{entity.full_id}: the database has no table {entity.table}.",
                 "If it was renamed, correct `table` in the catalogue; otherwise the owner of the database restores it.",
                 {"table": entity.table, "tables": sorted(inspector.get_table_names(schema or None))[:50]},
+                problem="missing_table",
             )
         columns = [column["name"] for column in inspector.get_columns(name, schema or None)]
         relation = sa.table(name, *map(sa.column, columns), schema=schema or None)

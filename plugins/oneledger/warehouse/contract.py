@@ -52,6 +52,20 @@ def date_column(entity: Entity) -> str | None:
     return dates[-1] if dates else None
 
 
+def dated_by_file(entity: Entity) -> Column | None:
+    """The date column whose rows must all be of the day that the file's name carries; None where that does not hold:
+    a file of several days, of a longer period, or whose name carries no day."""
+    name = date_column(entity)
+    if name is None or entity.delivery != "partition" or entity.partition_by or entity.unpivot:
+        return None
+    if entity.files is None or "business_date" not in entity.files.groups:
+        return None
+    grains = [column.constant for column in entity.columns if column.name == "period_grain"]
+    column = entity.column(name)
+    is_daily = not grains or grains[0] in (None, "day")
+    return column if is_daily and column.is_delivered and not column.is_field and not column.period_day else None
+
+
 def missing_markers(entity: Entity, column: Column) -> dict[str, MissingState]:
     """Texts that stand for no value, with what they mean; the column's own come before the entity's."""
     return {"": "missing", **entity.missing_markers, **(column.missing_markers or {})}
@@ -66,6 +80,7 @@ def contract_hash(entity: Entity) -> str:
             include={
                 "source_id": True, "id": True, "shape": True, "delivery": True, "updated_at": True,
                 "missing_markers": True, "natural_key": True, "columns": True, "rules": True, "references": True,
+                "decisions": {"row_of_other_date", "changed_in_future"},
             },
         ),
     }  # fmt: skip
