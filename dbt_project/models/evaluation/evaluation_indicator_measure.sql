@@ -83,8 +83,9 @@ measured_0 as (
         counted.run_id,
         counted.app_id,
         counted.metric_id,
-        case when needed.missing_deliveries is null then counted.numerator end as numerator,
-        case when needed.missing_deliveries is null then counted.denominator end as denominator,
+        -- Nine decimals: the last bits of a sum depend on the order in which it was added up.
+        case when needed.missing_deliveries is null then round(counted.numerator, 9) end as numerator,
+        case when needed.missing_deliveries is null then round(counted.denominator, 9) end as denominator,
         counted.observations_count,
         case counted.coverage
             when 'reported_days' then usage_coverage.reported_days_count

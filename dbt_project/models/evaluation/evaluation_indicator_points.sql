@@ -242,7 +242,8 @@ decided as (
         band_lower_points,
         band_upper_value,
         band_upper_points,
-        case when reason is null then points end as points,
+        -- Nine decimals: the last bits of a sum depend on the order in which it was added up.
+        case when reason is null then round(points, 9) end as points,
         case when reason is null and points is null then 'no_band_for_value' else reason end as reason
     from pointed
 )
