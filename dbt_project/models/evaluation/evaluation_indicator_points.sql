@@ -92,14 +92,20 @@ measured as (
 -- The value that is scored lies within the bounds of the indicator.
 bounded as (
     select
-        run_id,
-        app_id,
-        indicator_id,
-        reason,
-        case when reason is null then greatest(least(measured.value, indexed.upper_bound), indexed.lower_bound) end
-            as bounded_value
+        indexed.run_id,
+        indexed.app_id,
+        indexed.indicator_id,
+        measured.reason,
+        case
+            when measured.reason is null
+                then greatest(least(measured.value, indexed.upper_bound), indexed.lower_bound)
+        end as bounded_value
     from indexed
-    inner join measured using (run_id, app_id, indicator_id)
+    inner join measured
+        on
+            indexed.run_id = measured.run_id
+            and indexed.app_id = measured.app_id
+            and indexed.indicator_id = measured.indicator_id
 ),
 
 -- The knots of a curve, or the steps, each with the one after it; points are a share of the weight.
