@@ -51,7 +51,8 @@ FACTS = """
     ),
 
     module_row as (
-        select module."appId" as app_id, module."moduleId" as module_id, months.month, count(in_round.module_id) as rows,
+        select module."appId" as app_id, module."moduleId" as module_id, months.month,
+            count(in_round.module_id) as rows,
             coalesce(sum(in_round.visitors), 0) as visitors
         from irs_modules as module
         cross join (values (7), (8), (9)) as months (month)
