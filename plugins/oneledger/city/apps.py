@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from oneledger.city import names
 from oneledger.city.departments import Department
 from oneledger.city.draws import Draw
-from oneledger.city.scoring import Quality, draw_quality
+from oneledger.city.scoring import Quality
 
 D = dt.date
 ZHELIBAN_ENDS = ("zheliban_app", "zheliban_wechat", "zheliban_alipay")
@@ -255,17 +255,14 @@ def _delist(draw: Draw, app: App) -> None:
 
 
 def _describe(draw: Draw, app: App) -> None:
-    """Draw use, satisfaction and completion, and the app's own ups and downs."""
+    """Draw family, users and the app's own ups and downs; how well it does when it has no tier to land in."""
     key = app.app_id
     if app.family == "application_system" and app.role in ("plain", "county"):
         app.family = draw.weighted(
             [("application_system", 0.72), ("major_application", 0.18), ("operations", 0.05), ("infrastructure", 0.05)],
             key, "family",
         )  # fmt: skip
-    if app.tier is not None:
-        low = app.role in ("low_use", "seasonal")
-        app.quality = draw_quality(draw, key, app.side, app.tier, app.sharing, is_low_use=low)
-    else:
+    if app.tier is None:
         level = draw.between(30, 320, key, "level") if app.side == "service" else draw.between(0.16, 0.6, key, "level")
         app.quality = Quality(
             round(level, 4),
@@ -273,8 +270,8 @@ def _describe(draw: Draw, app: App) -> None:
             round(draw.between(0.6, 0.92, key, "completion"), 4),
         )
     if app.side == "governance":
-        low_rate = app.quality.level < 0.15
-        app.provisioned = draw.whole(90, 260, key, "users") if low_rate else draw.whole(180, 1600, key, "users")
+        is_small = app.tier == "none"
+        app.provisioned = draw.whole(90, 260, key, "users") if is_small else draw.whole(180, 1600, key, "users")
     if app.role == "new_in_june":
         app.quiet_until = D(2022, 6, 30)
     if app.role == "seasonal":
@@ -282,3 +279,8 @@ def _describe(draw: Draw, app: App) -> None:
         app.season_months = (11, 12, 1, 2, 3) if app.name.startswith("采暖") else (3, 4)
     if app.role == "outage":
         app.outage = (D(2022, 6, 6), D(2022, 6, 28))
+
+
+def own_app_share(draw: Draw, app: App) -> float:
+    """Visitors of the department's own APP for each visitor on the portal's ends."""
+    return 1.5 if app.weak_matter else draw.between(0.45, 0.95, app.app_id, "own share")

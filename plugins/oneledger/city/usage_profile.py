@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from oneledger.city.apps import own_app_share
 from oneledger.city.calendar import days, is_working_day
 from oneledger.city.modules import Module
 from oneledger.city.population import Population
@@ -135,7 +136,7 @@ def _load_ends(con: duckdb.DuckDBPyConnection, population: Population) -> None:
             number, label, weight = ENDS[listing.release_end]
             share = weight / together
             if listing.release_end == "standalone_app":
-                share = 1.5 if app.weak_matter else population.draw.between(0.45, 0.95, app.app_id, "own share")
+                share = own_app_share(population.draw, app)
             rows.append({
                 "app_number": app.number, "end_number": number, "end_label": label, "share": round(share, 6),
                 "listed_on": listing.listed_on, "delisted_on": listing.delisted_on,
