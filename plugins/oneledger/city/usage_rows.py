@@ -50,7 +50,8 @@ def app_rows_sql(seed: int) -> str:
             select
                 app.number as app_number, app.app_id, app.name, app.side, app.satisfaction, app.completion,
                 app.provisioned, app.suspicion,
-                app.wanted_level * listing.share as same_value, listing.end_number, listing.end_label, day.usage_on, day.day_number,
+                app.wanted_level * listing.share as same_value,
+                listing.end_number, listing.end_label, day.usage_on, day.day_number,
                 app.level * listing.share * {FACTOR_SQL} as level,
                 greatest(0.05, least(0.6, 1.2 / case when app.side = 'service' then app.wanted_level
                     else app.wanted_level * app.provisioned end)) as rating_rate,
