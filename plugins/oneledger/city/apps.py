@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from oneledger.city import names
 from oneledger.city.departments import Department
 from oneledger.city.draws import Draw
-from oneledger.city.duplicates import DESCRIPTIONS, LOOK_ALIKES
+from oneledger.city.duplicates import BUSY_APPS, DESCRIPTIONS, LOOK_ALIKES
 from oneledger.city.scoring import Quality, draw_quality
 
 D = dt.date
@@ -273,6 +273,8 @@ def _describe(draw: Draw, app: App) -> None:
         app.quality = draw_quality(draw, key, app.side, app.tier, app.sharing, is_low_use=low)
     else:
         level = draw.between(30, 320, key, "level") if app.side == "service" else draw.between(0.16, 0.6, key, "level")
+        if app.name in BUSY_APPS:
+            level = 640 if app.side == "service" else 0.75
         app.quality = Quality(
             round(level, 4),
             round(draw.between(0.6, 0.92, key, "satisfaction"), 4),
@@ -281,6 +283,8 @@ def _describe(draw: Draw, app: App) -> None:
     if app.side == "governance":
         low_rate = app.quality.level < 0.15
         app.provisioned = draw.whole(90, 260, key, "users") if low_rate else draw.whole(180, 1600, key, "users")
+        if app.name in BUSY_APPS:
+            app.provisioned = 2200
     if app.role == "new_in_june":
         app.quiet_until = D(2022, 6, 30)
     if app.role == "seasonal":

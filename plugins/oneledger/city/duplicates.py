@@ -12,12 +12,14 @@ from dataclasses import dataclass
 OWN_MATTERS = {
     "公共自行车": ("扫码租车", "租车站点查询", "租车卡办理"),
     "婚姻登记一件事": ("结婚登记预约", "婚姻档案查询", "婚姻证件补领"),
-    "渣土智治": ("准运证核发", "消纳场管理"),
+    "停车通": ("泊位查询", "无感停车缴费", "停车月卡办理"),
+    "渣土协同": ("准运证核发", "消纳场管理"),
 }
 DESCRIPTIONS = {
     "公共自行车": "市民扫码租还公共自行车，查询站点与余车",
     "婚姻登记一件事": "婚姻登记预约、档案查询与证件补领一次办成",
-    "渣土智治": "渣土准运证核发、运输车辆轨迹与消纳场全程监管",
+    "停车通": "查询空余泊位，无感支付停车费，办理停车月卡",
+    "渣土协同": "渣土准运证核发、运输车辆轨迹与消纳场全程监管",
 }
 
 
@@ -28,7 +30,8 @@ class LookAlike:
     Attributes:
         beside: the app of the first round that it stands beside.
         is_duplicate: it does the same thing; otherwise it is a near miss.
-        shares_data: it asks for a data resource that the other one uses.
+        shares_data: it asks for the data resources that the other one uses.
+        is_busy: it has more visitors than any app beside which it stands.
     """
 
     name: str
@@ -39,6 +42,7 @@ class LookAlike:
     description: str
     is_duplicate: bool
     shares_data: bool = False
+    is_busy: bool = False
 
 
 LOOK_ALIKES = (
@@ -54,8 +58,13 @@ LOOK_ALIKES = (
     ),
     # Another name for the same matters and the same data.
     LookAlike(
-        "工程渣土协同", "governance", "安吉县大数据发展管理局", "渣土智治", OWN_MATTERS["渣土智治"],
-        "渣土准运证核发、运输车辆与消纳场监管", True, shares_data=True,
+        "工程渣土智治", "governance", "安吉县大数据发展管理局", "渣土协同", OWN_MATTERS["渣土协同"],
+        "渣土准运证核发、运输车辆与消纳场监管", True, shares_data=True, is_busy=True,
+    ),
+    # Most of the matters, better used.
+    LookAlike(
+        "智慧停车泊位", "service", "湖州市城市投资发展集团", "停车通", ("泊位查询", "无感停车缴费"),
+        "查询空余泊位，无感支付停车费", True, shares_data=True, is_busy=True,
     ),
     # Near misses: one matter in common; a word of the name in common.
     LookAlike(
@@ -67,4 +76,5 @@ LOOK_ALIKES = (
         "婚姻家庭辅导与讲座报名", False,
     ),
 )  # fmt: skip
+BUSY_APPS = {one.name for one in LOOK_ALIKES if one.is_busy}
 MATTERS = OWN_MATTERS | {one.name: one.matters for one in LOOK_ALIKES}
