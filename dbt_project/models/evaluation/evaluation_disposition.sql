@@ -106,8 +106,9 @@ select
     end
     || case
         when fact.judged_months_count is not null
-            then '；' || fact.judged_months_count || '个月作出使用判定，其中低频' || fact.low_use_months_count || '个月'
-            || '（无人使用' || fact.unused_months_count || '个月）'
+            then
+                '；' || fact.judged_months_count || '个月作出使用判定，其中低频' || fact.low_use_months_count || '个月'
+                || '（无人使用' || fact.unused_months_count || '个月）'
         else ''
     end
     || case
@@ -123,18 +124,22 @@ select
     || case when fact.is_delisted then '；截止日已全部下架' else '' end
     || case
         when fact.partner_app_id is not null
-            then '；与“' || coalesce(fact.partner_name, fact.partner_app_id) || '”重复强度' || round(fact.merge_strength, 2)
-            || coalesce('（' || fact.shared_matters || '）', '')
-            || case when fact.is_partner_stronger then '，对方访客更多' else '，本应用访客不少于对方' end
+            then
+                '；与“' || coalesce(fact.partner_name, fact.partner_app_id) || '”重复强度'
+                || round(fact.merge_strength, 2)
+                || coalesce('（' || fact.shared_matters || '）', '')
+                || case when fact.is_partner_stronger then '，对方访客更多' else '，本应用访客不少于对方' end
         else ''
     end
     || case when fact.is_replaceable then '；事项可由在用的其他应用替代' else '' end
-    || case when fact.project_rate is not null then '；综合得分率' || round(100 * fact.project_rate, 1) || '%' else '' end
+    || coalesce('；综合得分率' || round(100 * fact.project_rate, 1) || '%', '')
     || case when fact.suspicions_count > 0 then '；提示：' || fact.suspicions_count || '项使用异常待核实' else '' end
         as reasons_zh,
     case
         when fact.reason = 'score_withheld' then 'The score is withheld, so nothing is proposed'
-        when fact.reason = 'not_assessed_and_no_app_linked' then 'Not assessed and no app linked, so nothing is proposed'
+        when
+            fact.reason = 'not_assessed_and_no_app_linked'
+            then 'Not assessed and no app linked, so nothing is proposed'
         when fact.reason = 'apps_not_evaluated' then 'Not all of its apps are scored, so nothing is proposed'
         when fitting.rule_id is null then 'No rule fits, so nothing is proposed'
         else fitting.title_en
@@ -147,8 +152,9 @@ select
     end
     || case
         when fact.judged_months_count is not null
-            then '; ' || fact.judged_months_count || ' months judged, little used in ' || fact.low_use_months_count
-            || ' (unused in ' || fact.unused_months_count || ')'
+            then
+                '; ' || fact.judged_months_count || ' months judged, little used in ' || fact.low_use_months_count
+                || ' (unused in ' || fact.unused_months_count || ')'
         else ''
     end
     || case
@@ -166,14 +172,18 @@ select
     || case when fact.is_delisted then '; off every portal at the cut-off' else '' end
     || case
         when fact.partner_app_id is not null
-            then '; like ' || coalesce(fact.partner_name, fact.partner_app_id) || ' with strength '
-            || round(fact.merge_strength, 2) || coalesce(' (' || fact.shared_matters || ')', '')
-            || case when fact.is_partner_stronger then ', which has more visitors' else ', which has no more visitors' end
+            then
+                '; like ' || coalesce(fact.partner_name, fact.partner_app_id) || ' with strength '
+                || round(fact.merge_strength, 2) || coalesce(' (' || fact.shared_matters || ')', '')
+                || ', which has ' || case when fact.is_partner_stronger then '' else 'no ' end || 'more visitors'
         else ''
     end
     || case when fact.is_replaceable then '; another app in use covers its matters' else '' end
-    || case when fact.project_rate is not null then '; rated ' || round(100 * fact.project_rate, 1) || ' %' else '' end
-    || case when fact.suspicions_count > 0 then '; note: ' || fact.suspicions_count || ' suspicions of its use to check' else '' end
+    || coalesce('; rated ' || round(100 * fact.project_rate, 1) || ' %', '')
+    || case
+        when fact.suspicions_count > 0 then '; note: ' || fact.suspicions_count || ' suspicions of its use to check'
+        else ''
+    end
         as reasons_en,
     fact.score,
     cast(fact.star_level as bigint) as star_level,

@@ -306,7 +306,8 @@ project_fact as (
         case
             when score.status = 'withheld' then 'score_withheld'
             when score.project_id is null and app_of_project.project_id is null then 'not_assessed_and_no_app_linked'
-            when score.project_id is null and app_of_project.star_level is null
+            when
+                score.project_id is null and app_of_project.star_level is null
                 and app_of_project.delisted_apps_count < app_of_project.linked_apps_count
                 then 'apps_not_evaluated'
         end as reason

@@ -92,8 +92,18 @@ gram as (
     select distinct
         app_id,
         evidence,
-        substr(body, place, 2) as item
+        substr(body, place, 2) as item,
+        item as item_name
     from position_in_text
+),
+
+named as (
+    select
+        app_id,
+        'core_name' as evidence,
+        core_name as item,
+        item as item_name
+    from core
 ),
 
 matter as (
@@ -101,7 +111,7 @@ matter as (
         module.app_id,
         'matters' as evidence,
         trim(module.module_name) as item,
-        trim(module.module_name) as item_name
+        item as item_name
     from {{ ref('dim_module') }} as module
     inner join app on module.app_id = app.app_id
     where module.is_registered and trim(module.module_name) <> ''
@@ -136,15 +146,15 @@ held as (
         app_id,
         evidence,
         item,
-        item
+        item_name
     from gram
     union all
     select
         app_id,
-        'core_name',
-        core_name,
-        core_name
-    from core
+        evidence,
+        item,
+        item_name
+    from named
 ),
 
 -- What more apps have than the rule says tells nothing. Words of a name always tell something.
@@ -221,8 +231,9 @@ compared as (
         -- Matters: how much of the smaller app the other one does. Words and data: common over all.
         case shared.evidence
             when 'matters'
-                then shared.shared_count
-                / cast(least(first_size.items_count, second_size.items_count) as double)
+                then
+                    shared.shared_count
+                    / cast(least(first_size.items_count, second_size.items_count) as double)
             else
                 shared.shared_count
                 / cast(first_size.items_count + second_size.items_count - shared.shared_count as double)

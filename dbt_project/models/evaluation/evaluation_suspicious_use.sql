@@ -235,7 +235,7 @@ found as (
         longest_stretch.run_id,
         longest_stretch.app_id,
         'same_value_day_after_day',
-        longest_stretch.days_count,
+        cast(longest_stretch.days_count as double),
         rule.same_value_minimum_days,
         longest_stretch.visitors_count,
         null,
