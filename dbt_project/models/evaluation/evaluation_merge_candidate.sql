@@ -92,8 +92,7 @@ gram as (
     select distinct
         app_id,
         evidence,
-        substr(body, place, 2) as item,
-        item as item_name
+        substr(body, place, 2) as item
     from position_in_text
 ),
 
@@ -101,8 +100,7 @@ named as (
     select
         app_id,
         'core_name' as evidence,
-        core_name as item,
-        item as item_name
+        core_name as item
     from core
 ),
 
@@ -110,8 +108,7 @@ matter as (
     select distinct
         module.app_id,
         'matters' as evidence,
-        trim(module.module_name) as item,
-        item as item_name
+        trim(module.module_name) as item
     from {{ ref('dim_module') }} as module
     inner join app on module.app_id = app.app_id
     where module.is_registered and trim(module.module_name) <> ''
@@ -121,8 +118,7 @@ resource as (
     select
         used.app_id,
         'resources' as evidence,
-        used.data_resource_id as item,
-        coalesce(used.resource_name, used.data_resource_id) as item_name
+        concat_ws(' ', used.data_resource_id, used.resource_name) as item
     from {{ ref('mart_app_resource') }} as used
     inner join app on used.app_id = app.app_id
 ),
@@ -131,53 +127,53 @@ held as (
     select
         app_id,
         evidence,
-        item,
-        item_name
+        item
     from matter
     union all
     select
         app_id,
         evidence,
-        item,
-        item_name
+        item
     from resource
     union all
     select
         app_id,
         evidence,
-        item,
-        item_name
+        item
     from gram
     union all
     select
         app_id,
         evidence,
-        item,
-        item_name
+        item
     from named
 ),
 
 -- What more apps have than the rule says tells nothing. Words of a name always tell something.
-telling as (
+weighed_item as (
     select
         held.app_id,
         held.evidence,
         held.item,
-        held.item_name
+        held.evidence = 'name'
+        or count(*) over (partition by held.evidence, held.item) <= rule.common_to_apps as is_telling
     from held
     cross join rule
-    qualify
-        held.evidence = 'name'
-        or count(*) over (partition by held.evidence, held.item) <= rule.common_to_apps
 ),
 
-size_of_app as (
+-- Lists of one app side by side: pairs are compared by intersecting them, so that no join meets a common word.
+app_items as (
     select
         app_id,
-        evidence,
-        count(*) as items_count
-    from telling
-    group by app_id, evidence
+        coalesce(list(item) filter (where evidence = 'name' and is_telling), []) as names,
+        coalesce(list(item) filter (where evidence = 'matters' and is_telling), []) as matters,
+        coalesce(list(item) filter (where evidence = 'resources' and is_telling), []) as resources,
+        coalesce(list(item) filter (where evidence = 'description' and is_telling), []) as descriptions,
+        bool_or(evidence = 'matters') as has_matters,
+        bool_or(evidence = 'resources') as has_resources,
+        bool_or(evidence = 'description') as has_description
+    from weighed_item
+    group by app_id
 ),
 
 block as (
@@ -185,8 +181,8 @@ block as (
         app_id,
         evidence,
         item
-    from telling
-    where evidence in ('matters', 'resources', 'core_name')
+    from weighed_item
+    where is_telling and evidence in ('matters', 'resources', 'core_name')
 ),
 
 pair as (
@@ -201,106 +197,71 @@ pair as (
             and first_block.app_id < second_block.app_id
 ),
 
-shared as (
+intersected as (
     select
         pair.first_app_id,
         pair.second_app_id,
-        first_item.evidence,
-        count(*) as shared_count,
-        string_agg(first_item.item_name, '、' order by first_item.item_name) as shared_items
+        len(first_items.names) as first_names_count,
+        len(second_items.names) as second_names_count,
+        len(first_items.matters) as first_matters_count,
+        len(second_items.matters) as second_matters_count,
+        len(first_items.resources) as first_resources_count,
+        len(second_items.resources) as second_resources_count,
+        len(first_items.descriptions) as first_descriptions_count,
+        len(second_items.descriptions) as second_descriptions_count,
+        first_items.has_matters and second_items.has_matters as has_matters,
+        first_items.has_resources and second_items.has_resources as has_resources,
+        first_items.has_description and second_items.has_description as has_description,
+        list_sort(list_intersect(first_items.names, second_items.names)) as names,
+        list_sort(list_intersect(first_items.matters, second_items.matters)) as matters,
+        list_sort(list_intersect(first_items.resources, second_items.resources)) as resources,
+        len(list_intersect(first_items.descriptions, second_items.descriptions)) as shared_descriptions_count
     from pair
-    inner join telling as first_item on pair.first_app_id = first_item.app_id
-    inner join telling as second_item
-        on
-            pair.second_app_id = second_item.app_id
-            and first_item.evidence = second_item.evidence
-            and first_item.item = second_item.item
-    where first_item.evidence <> 'core_name'
-    group by pair.first_app_id, pair.second_app_id, first_item.evidence
+    inner join app_items as first_items on pair.first_app_id = first_items.app_id
+    inner join app_items as second_items on pair.second_app_id = second_items.app_id
 ),
 
-compared as (
-    select
-        shared.first_app_id,
-        shared.second_app_id,
-        shared.evidence,
-        shared.shared_count,
-        shared.shared_items,
-        shared.shared_count / cast(first_size.items_count as double) as first_covered_share,
-        shared.shared_count / cast(second_size.items_count as double) as second_covered_share,
-        -- Matters: how much of the smaller app the other one does. Words and data: common over all.
-        case shared.evidence
-            when 'matters'
-                then
-                    shared.shared_count
-                    / cast(least(first_size.items_count, second_size.items_count) as double)
-            else
-                shared.shared_count
-                / cast(first_size.items_count + second_size.items_count - shared.shared_count as double)
-        end as similarity
-    from shared
-    inner join size_of_app as first_size
-        on shared.first_app_id = first_size.app_id and shared.evidence = first_size.evidence
-    inner join size_of_app as second_size
-        on shared.second_app_id = second_size.app_id and shared.evidence = second_size.evidence
-),
-
-gathered as (
+-- Evidence that one of the two does not give is missing: it adds nothing, and the state says so. Matters: how much
+-- of the smaller app the other one does. Words and data: common over all.
+stated as (
     select
         first_app_id,
         second_app_id,
-        max(similarity) filter (where evidence = 'matters') as matters_similarity,
-        max(shared_count) filter (where evidence = 'matters') as shared_matters_count,
-        max(shared_items) filter (where evidence = 'matters') as shared_matters,
-        max(first_covered_share) filter (where evidence = 'matters') as first_covered_share,
-        max(second_covered_share) filter (where evidence = 'matters') as second_covered_share,
-        max(similarity) filter (where evidence = 'resources') as resources_similarity,
-        max(shared_count) filter (where evidence = 'resources') as shared_resources_count,
-        max(shared_items) filter (where evidence = 'resources') as shared_resources,
-        max(similarity) filter (where evidence = 'name') as name_similarity,
-        max(shared_items) filter (where evidence = 'name') as shared_name_parts,
-        max(similarity) filter (where evidence = 'description') as description_similarity
-    from compared
-    group by first_app_id, second_app_id
-),
-
-comparable as (
-    select
-        app_id,
-        bool_or(evidence = 'matters') as has_matters,
-        bool_or(evidence = 'resources') as has_resources,
-        bool_or(evidence = 'description') as has_description
-    from held
-    group by app_id
-),
-
--- Evidence that one of the two does not give is missing: it adds nothing, and the state says so.
-stated as (
-    select
-        gathered.first_app_id,
-        gathered.second_app_id,
-        case when first_has.has_matters and second_has.has_matters then coalesce(gathered.matters_similarity, 0) end
-            as matters_similarity,
-        coalesce(gathered.shared_matters_count, 0) as shared_matters_count,
-        gathered.shared_matters,
-        case when first_has.has_matters and second_has.has_matters then coalesce(gathered.first_covered_share, 0) end
+        case
+            when has_matters
+                then coalesce(
+                    len(matters) / nullif(cast(least(first_matters_count, second_matters_count) as double), 0), 0
+                )
+        end as matters_similarity,
+        len(matters) as shared_matters_count,
+        nullif(array_to_string(matters, '、'), '') as shared_matters,
+        case when has_matters then coalesce(len(matters) / nullif(cast(first_matters_count as double), 0), 0) end
             as first_covered_share,
-        case when first_has.has_matters and second_has.has_matters then coalesce(gathered.second_covered_share, 0) end
+        case when has_matters then coalesce(len(matters) / nullif(cast(second_matters_count as double), 0), 0) end
             as second_covered_share,
         case
-            when first_has.has_resources and second_has.has_resources then coalesce(gathered.resources_similarity, 0)
+            when has_resources
+                then coalesce(
+                    len(resources)
+                    / nullif(cast(first_resources_count + second_resources_count - len(resources) as double), 0),
+                    0
+                )
         end as resources_similarity,
-        coalesce(gathered.shared_resources_count, 0) as shared_resources_count,
-        gathered.shared_resources,
-        coalesce(gathered.name_similarity, 0) as name_similarity,
-        gathered.shared_name_parts,
+        len(resources) as shared_resources_count,
+        nullif(array_to_string(resources, '、'), '') as shared_resources,
+        len(names) / cast(first_names_count + second_names_count - len(names) as double) as name_similarity,
+        nullif(array_to_string(names, '、'), '') as shared_name_parts,
         case
-            when first_has.has_description and second_has.has_description
-                then coalesce(gathered.description_similarity, 0)
+            when has_description
+                then coalesce(
+                    shared_descriptions_count
+                    / nullif(cast(
+                        first_descriptions_count + second_descriptions_count - shared_descriptions_count as double
+                    ), 0),
+                    0
+                )
         end as description_similarity
-    from gathered
-    inner join comparable as first_has on gathered.first_app_id = first_has.app_id
-    inner join comparable as second_has on gathered.second_app_id = second_has.app_id
+    from intersected
 ),
 
 weighed as (
