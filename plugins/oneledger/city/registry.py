@@ -168,7 +168,8 @@ def _apps(population: Population) -> Iterable[Row]:
             "departmentId": app.department.department_id, "level": app.department.level,
             "districtCode": app.department.district_code, "registeredOn": _text(app.registered_on),
             "keyApp": app.is_key, "provinceAssigned": app.is_province_assigned, "standaloneApp": app.has_standalone,
-            "seasonal": app.is_seasonal, "noSharingReason": None, "description": f"合成数据 synthetic: {app.name}",
+            "seasonal": app.is_seasonal, "noSharingReason": None,
+            "description": f"合成数据 synthetic: {app.description or app.name}",
         }  # fmt: skip
         versions = [(_at(app.registered_on, 10, app.number % 60), row)]
         if app.reason_given_on:

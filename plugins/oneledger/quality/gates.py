@@ -159,7 +159,8 @@ class _Judge:
         if check.evidence == "natural_keys":
             return natural_keys_evidence(self._changed)
         if check.evidence == "row_counts":
-            judged = self._tables - set(check.parameters.get("may_be_empty", ()))
+            left_out = {*check.parameters.get("may_be_empty", ()), *check.parameters.get("may_shrink", ())}
+            judged = self._tables - left_out
             return row_counts_evidence(sorted(judged), check.parameters.get("judged_as"))
         if check.evidence == "mart_keys":
             return mart_keys_evidence([one for one in check.parameters["keys"] if one["mart"] in self._tables])

@@ -50,7 +50,7 @@ def plan_columns(entity: Entity, arrived: Sequence[str], where: str) -> ColumnPl
         else:
             mapping[column.name] = name
     extra = [name for name in arrived if name not in mapping.values()]
-    warnings = _missing(entity, missing, extra, where)
+    warnings = _missing(entity, [column for column in missing if not column.optional], extra, where)
     if extra and entity.on_new_column == "refuse":
         raise RefusalError(
             f"{where} has columns that the catalogue does not know: {', '.join(extra)}.",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-SCHEMAS = ("admitted", "quarantine", "control", "checks", "staging", "intermediate", "marts", "evaluation")
+SCHEMAS = ("admitted", "quarantine", "control", "checks", "staging", "intermediate", "marts", "evaluation", "confirmed")
 
 # quarantine.row and checks.row_finding have the same columns: one says why a row was held back, the
 # other why it was let through with a warning. A row that breaks two rules stands here twice.
@@ -111,6 +111,46 @@ _TABLES = {
     """,
     # The seeds that stand in the warehouse, so that a night loads them only when they changed.
     "control.seed_state": "id integer primary key, content_hash varchar not null",
+    # What confirmed evaluations fixed: the columns of the model evaluation.funding_share, one row a project and
+    # year for good. The evaluation writes it when somebody confirms a run; the model reads it back.
+    "confirmed.funding_share": """
+        project_id varchar not null,
+        budget_year bigint not null,
+        project_name varchar,
+        department_id varchar,
+        level varchar,
+        measured_to_on date,
+        linked_apps_count bigint,
+        online_numerator bigint,
+        online_denominator bigint,
+        online_rate double,
+        online_state varchar,
+        usage_numerator bigint,
+        usage_denominator bigint,
+        usage_rate double,
+        usage_state varchar,
+        satisfaction_numerator bigint,
+        satisfaction_denominator bigint,
+        satisfaction_rate double,
+        satisfaction_state varchar,
+        not_applicable_rates varchar,
+        combined_rate double,
+        state varchar,
+        reason varchar,
+        share double,
+        budget_cny decimal(18, 2),
+        budget_state varchar,
+        payable_cny decimal(18, 2),
+        withheld_cny decimal(18, 2),
+        change_cny decimal(18, 2),
+        is_frozen boolean,
+        current_share double,
+        current_payable_cny decimal(18, 2),
+        current_difference_cny decimal(18, 2),
+        current_state varchar,
+        rule_version varchar,
+        primary key (project_id, budget_year)
+    """,
     "checks.result": """
         run_id varchar not null,
         gate varchar not null,
