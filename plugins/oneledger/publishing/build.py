@@ -16,6 +16,8 @@ import duckdb
 from oneledger.outcomes import utc_now
 from oneledger.publishing import facts as daily
 from oneledger.publishing.content import TableContent, hash_relation, overall_hash, quote
+from oneledger.publishing.evaluation_basis import FOLDER as EVALUATION_DIR
+from oneledger.publishing.evaluation_basis import write_basis
 from oneledger.publishing.versions import (
     BATCHES_FILE,
     MANIFEST,
@@ -56,6 +58,7 @@ def write_version(
             has_changed=_change_test(fact, pending, previous, models_hash),
         )
     batches = _write_batches(connection, folder / BATCHES_FILE)
+    basis = write_basis(connection, folder)
     contents = [*tables, *(TableContent(one.name, one.rows_count, one.content_hash) for one in fact_files)]
     manifest = {
         "version": None,
@@ -72,6 +75,13 @@ def write_version(
         "facts": daily.as_manifest(fact_files),
         "fact_columns": columns,
         "batches": batches,
+        "evaluation": {
+            "as_of_on": basis["as_of_on"],
+            "models": [one["relation"] for one in basis["models"]],
+            "files": daily.hashes_of(folder, EVALUATION_DIR),
+        }
+        if basis
+        else None,
     }
     (folder / NOT_YET_CURRENT).touch()
     return manifest

@@ -111,6 +111,15 @@ _TABLES = {
     """,
     # The seeds that stand in the warehouse, so that a night loads them only when they changed.
     "control.seed_state": "id integer primary key, content_hash varchar not null",
+    # The last successful dbt build: SQL and rules of the evaluation as they were run (warehouse/built_models.py).
+    "control.built_model": """
+        relation varchar primary key,
+        is_seed boolean not null,
+        compiled_sql varchar,
+        reads varchar[] not null,
+        file_name varchar,
+        content blob
+    """,
     "checks.result": """
         run_id varchar not null,
         gate varchar not null,
