@@ -105,6 +105,7 @@ def _publish(connection: duckdb.DuckDBPyConnection, settings: Settings, run_id: 
     partial = settings.published_dir / f"{PARTIAL_PREFIX}{run_id}"
     partial.mkdir(parents=True)
     manifest = write_version(connection, settings, partial, run_id=run_id, previous=previous)
+    manifest["gates"] = _answers_of_gates(connection)
     if previous and previous.content_hash == manifest["content_hash"] and _evaluates_alike(previous.manifest, manifest):
         shutil.rmtree(partial)
         note_published(connection, settings, previous.version)
@@ -118,6 +119,15 @@ def _publish(connection: duckdb.DuckDBPyConnection, settings: Settings, run_id: 
     _make_current(settings, version)
     note_published(connection, settings, version.version)
     return version
+
+
+def _answers_of_gates(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
+    """What each gate said of the data that are published: an evaluation is made on such a version only."""
+    rows = connection.execute("select gate, is_open, run_id, checked_at from checks.gate order by gate").fetchall()
+    return {
+        gate: {"is_open": is_open, "run_id": run_id, "checked_at": checked_at.isoformat()}
+        for gate, is_open, run_id, checked_at in rows
+    }
 
 
 def _evaluates_alike(previous: dict[str, Any], fresh: dict[str, Any]) -> bool:

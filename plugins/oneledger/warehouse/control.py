@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-SCHEMAS = ("admitted", "quarantine", "control", "checks", "staging", "intermediate", "marts", "evaluation")
+SCHEMAS = ("admitted", "quarantine", "control", "checks", "staging", "intermediate", "marts", "evaluation", "confirmed")
 
 # quarantine.row and checks.row_finding have the same columns: one says why a row was held back, the
 # other why it was let through with a warning. A row that breaks two rules stands here twice.
@@ -119,6 +119,24 @@ _TABLES = {
         reads varchar[] not null,
         file_name varchar,
         content blob
+    """,
+    # Decided evaluation runs, taken over from their folders (warehouse/evaluation_runs.py).
+    "control.evaluation_run": """
+        run_id varchar primary key,
+        round_id varchar not null,
+        period varchar not null,
+        state varchar not null,
+        version varchar not null,
+        rule_version varchar,
+        rules_hash varchar not null,
+        content_hash varchar not null,
+        created_at timestamp not null,
+        created_by varchar not null,
+        decided_at timestamp not null,
+        decided_by varchar not null,
+        reason varchar not null,
+        supersedes varchar,
+        run_sha256 varchar
     """,
     "checks.result": """
         run_id varchar not null,

@@ -15,6 +15,7 @@ from oneledger.settings import Settings
 from oneledger.warehouse.built_models import keep_build, read_build
 from oneledger.warehouse.connection import open_warehouse
 from oneledger.warehouse.control import create_control_tables, load_outcomes
+from oneledger.warehouse.evaluation_runs import load_decided_runs
 from oneledger.warehouse.lock import writer_lock
 
 Progress = Callable[[str], None]
@@ -49,6 +50,7 @@ def build_models(
         with open_warehouse(settings) as connection:
             create_control_tables(connection)
             load_outcomes(connection, settings.outcomes_dir)
+            load_decided_runs(connection, settings.evaluations_dir)
             loaded = connection.execute("select max(content_hash) from control.seed_state").fetchone()
         # A seed that did not change stands in the warehouse already; loading it again costs and changes nothing.
         skips_seeds = not full_refresh and loaded is not None and loaded[0] == seeds_hash

@@ -1,0 +1,1 @@
+"""Evaluation runs as frozen things: drafts, approval, explanation, comparison, simulation and replay."""
