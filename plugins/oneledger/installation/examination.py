@@ -93,9 +93,7 @@ def _packages(settings: Settings) -> Iterator[Finding]:
         if installed != version:
             wrong.append(f"{name} {installed}, locked {version}")
     value = "; ".join(wrong[:10]) if wrong else f"{len(pinned)} as locked"
-    yield Finding(
-        "软件包 packages", not wrong, value, "Run `make setup`, which installs the lock file."
-    )
+    yield Finding("软件包 packages", not wrong, value, "Run `make setup`, which installs the lock file.")
 
 
 def _catalogue(settings: Settings) -> Iterator[Finding]:

@@ -119,9 +119,7 @@ def load_decided_runs(connection: duckdb.DuckDBPyConnection, folder: Path) -> in
     return len(in_force)
 
 
-def _load(
-    connection: duckdb.DuckDBPyConnection, table: str, runs: Sequence[EvaluationRun], *, is_known: bool
-) -> None:
+def _load(connection: duckdb.DuckDBPyConnection, table: str, runs: Sequence[EvaluationRun], *, is_known: bool) -> None:
     parts = [
         f"select '{run.run_id}' as evaluation_run_id, * from read_parquet('{_literal(run.result_path(table))}')"
         for run in runs
