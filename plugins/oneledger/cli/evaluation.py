@@ -50,7 +50,7 @@ Example:
 
     oneledger evaluate reject 2022-Q3-20261125T133301Z --name 王敏 --reason "zheliban delivers September again"
 """
-EXPLAIN_HELP = """Why an app has its score: inputs, rules and points of each indicator as a waterfall, and the star bands.
+EXPLAIN_HELP = """Why an app has its score: inputs, rules and points of each indicator, and the star bands.
 
 Examples:
 
@@ -89,6 +89,7 @@ Example:
 
     oneledger replay 2022-Q3-20261125T133301Z
 """
+_CANDIDATE = ("app_id", "app_name", "side", "department_id", "scope_reason")
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or the start of it.")]
 Name = Annotated[str, typer.Option(help="Who decides: a person's name.")]
@@ -217,9 +218,7 @@ def explain(
         else:
             say(f"[yellow]![/yellow] {error}")
             for one in error.candidates:
-                say(
-                    f"  {one['app_id']}  {one['app_name']}  {one['side']}  {one['department_id']}  {one['scope_reason']}"
-                )
+                say("  " + "  ".join(str(one[key]) for key in _CANDIDATE if one[key] is not None))
         finish(False)
     if as_json:
         emit_json({"ok": True, **answer})

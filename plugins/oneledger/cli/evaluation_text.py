@@ -131,9 +131,7 @@ def print_diff(answer: dict[str, Any], limit: int) -> None:
         return
     summary = answer["summary"]
     if not answer["same_evaluation_sql"]:
-        say(
-            "[yellow]![/yellow] 评价模型有变化 the evaluation's SQL changed between the versions; its effect counts as data"
-        )
+        say("[yellow]![/yellow] 评价模型有变化 the evaluation's SQL changed too; its effect counts as data")
     say("变动 movements: " + ", ".join(f"{name} {count}" for name, count in summary["movements"].items()))
     say("原因 causes: " + ", ".join(f"{name} {count}" for name, count in summary["causes"].items()))
     if summary["transitions"]:
@@ -141,9 +139,8 @@ def print_diff(answer: dict[str, Any], limit: int) -> None:
     batches = answer["batches"]
     say(f"批次 batches: {batches['new_count']} new, {batches['replaced_count']} replaced")
     for one in answer["corrections"]:
-        say(
-            f"  更正 correction {one['batch_id']}: {plain(one['reason'])} ({plain(one['reference'])}, {plain(one['name'])})"
-        )
+        grounds = f"{plain(one['reference'])}, {plain(one['name'])}"
+        say(f"  更正 correction {one['batch_id']}: {plain(one['reason'])} ({grounds})")
     order = ("fell", "withheld", "left", "rose", "entered", "scored_again")
     items = sorted(
         answer["items"],
@@ -169,9 +166,8 @@ def print_diff(answer: dict[str, Any], limit: int) -> None:
 
 def print_simulation(answer: dict[str, Any], limit: int) -> None:
     """One line a draft, then the apps that move most."""
-    say(
-        f"version {answer['version']}, period {answer['period']}, {answer['seconds']} s. 未写入任何内容 nothing was written."
-    )
+    say(f"version {answer['version']}, period {answer['period']}, {answer['seconds']} s")
+    say("未写入任何内容 nothing was written")
     say(f"现行 published rules: {distribution_text(answer['base']['distribution'])}")
     for item in answer["items"]:
         if not item["ok"]:
@@ -181,7 +177,8 @@ def print_simulation(answer: dict[str, Any], limit: int) -> None:
         say(f"{item['name']}: {distribution_text(item['distribution'])}; {item['rose_count']} rise, "
             f"{item['fell_count']} fall, {item['changed_scores_count']} scores change")  # fmt: skip
         if item["marts_as_published"]:
-            say(f"    [yellow]![/yellow] {', '.join(item['marts_as_published'])} stay as published: a changed threshold "
+            marts = ", ".join(item["marts_as_published"])
+            say(f"    [yellow]![/yellow] {marts} stay as published: a changed threshold "
                 "reaches them with the next build")  # fmt: skip
         for one in item["apps"][:limit]:
             say(f"    {one['app_name']} ({one['app_id']}): {_number(one['score_before'])} → "

@@ -159,7 +159,8 @@ def _indicators(connection: duckdb.DuckDBPyConnection) -> dict[str, list[dict[st
     )
     rows = _rows(
         connection,
-        f"select app_id, indicator_id, {columns} from part_aa as aa full join part_bb as bb using (app_id, indicator_id)"
+        f"select app_id, indicator_id, {columns} from part_aa as aa"
+        " full join part_bb as bb using (app_id, indicator_id)"
         " left join part_ab as ab using (app_id, indicator_id) left join part_ba as ba using (app_id, indicator_id)"
         f" where not ({same} and abs(coalesce(aa.share, 0) - coalesce(bb.share, 0)) < {_TINY})"
         " order by app_id, indicator_id",

@@ -29,8 +29,8 @@ def explain(settings: Settings, app: str, run_id: str | None = None) -> dict[str
         run_id: a run; default the confirmed run of the newest round, else its draft, else the live tables.
 
     Returns:
-        ``evaluation`` (run, round, version, rules), ``app``, ``population`` (scope and reason), ``indicators`` (one item
-        each: inputs, value, points, weight, status, reason, the rule with its source, the bands), ``score`` (the
+        ``evaluation`` (run, round, version, rules), ``app``, ``population`` (scope and reason), ``indicators`` (one
+        item each: inputs, value, points, weight, status, reason, the rule with its source, the bands), ``score`` (the
         arithmetic), ``stars`` (band, the next one and how far it is).
 
     Raises:

@@ -36,8 +36,8 @@ def replay(settings: Settings, run_id: str, *, progress: Progress = lambda _: No
     """Compute a run again from the bytes that were received.
 
     Returns:
-        ``ok`` (every result is identical), ``run_id``, ``batches_count``, ``changed_since`` (what else is not as it was:
-        models, code, rules), and ``items``: one a result table with ``ok``, rows and, where it differs, ``problem``,
+        ``ok`` (every result is identical), ``run_id``, ``batches_count``, ``changed_since`` (models, code or DuckDB that
+        are not as they were), and ``items``: one a result table with ``ok``, rows and, where it differs, ``problem``,
         ``expected``, ``remedy`` and some of the rows that differ.
 
     Raises:

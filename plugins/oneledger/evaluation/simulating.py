@@ -52,8 +52,8 @@ def simulate(
 
     Returns:
         ``version``, ``period``, ``base`` (distribution), ``seconds`` and ``items``: one a draft with its distribution,
-        how many apps gain, lose or keep stars, and ``apps`` (whose stars, score or status change, biggest change first);
-        a refused draft has ``problem`` and ``remedy`` instead.
+        how many apps gain, lose or keep stars, and ``apps`` (whose stars, score or status change, biggest change
+        first); a refused draft has ``problem`` and ``remedy`` instead.
 
     Raises:
         ConfigurationError: the file cannot be read or changes what is not there, or the period is unknown.

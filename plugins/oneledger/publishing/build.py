@@ -187,8 +187,11 @@ def _add_outcomes_of_run(connection: duckdb.DuckDBPyConnection, target: str, war
 def _write_batches(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
     """Which batches the version was made of, as a Parquet file: years of daily batches do not fit a manifest."""
     connection.execute(
-        "copy (select batch_id, source, entity, partition, revision, business_on, contract_hash, received_count,"
-        " accepted_count, quarantined_count, superseded_count from control.admitted_batch order by batch_id)"
+        "copy (select admitted.batch_id, admitted.source, admitted.entity, admitted.partition, admitted.revision,"
+        " admitted.business_on, admitted.contract_hash, admitted.received_count, admitted.accepted_count,"
+        " admitted.quarantined_count, admitted.superseded_count, batch.correction_reason, batch.correction_reference,"
+        " batch.correction_name from control.admitted_batch as admitted left join control.batch as batch"
+        " using (batch_id) order by admitted.batch_id)"
         f" to '{str(path).replace(chr(39), chr(39) * 2)}' (format parquet, compression zstd)"
     )
     count = connection.execute("select count(*) from control.admitted_batch").fetchall()[0][0]

@@ -32,6 +32,7 @@ _ROW_REPORT_COLUMNS = """
     record_key varchar
 """
 
+CORRECTION_COLUMNS = ("correction_reason", "correction_reference", "correction_name")
 _OUTCOME_FILES_A_STATEMENT = 5_000
 
 OUTCOME_COLUMNS = {
@@ -73,7 +74,11 @@ _TABLES = {
         code_version varchar,
         catalogue_hash varchar,
         is_current boolean not null,
-        registered_at timestamp not null
+        registered_at timestamp not null,
+        -- why a batch corrects an earlier one, the number of the appeal, and who says so; null for most
+        correction_reason varchar,
+        correction_reference varchar,
+        correction_name varchar
     """,
     # What stands in admitted.*: received = accepted + quarantined + superseded.
     "control.admitted_batch": """
@@ -164,6 +169,9 @@ def create_control_tables(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"create schema if not exists {schema}")
     for table, columns in _TABLES.items():
         connection.execute(f"create table if not exists {table} ({columns})")
+    for column in CORRECTION_COLUMNS:
+        # Warehouses made before corrections were known.
+        connection.execute(f"alter table control.batch add column if not exists {column} varchar")
 
 
 def load_outcomes(connection: duckdb.DuckDBPyConnection, outcomes_dir: Path) -> int:
