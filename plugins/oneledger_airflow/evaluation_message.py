@@ -85,11 +85,11 @@ def _movers(settings: Settings, before: str, after: str, limit: int) -> list[str
     moved = [one for one in found["items"] if one["movement"] not in ("same_stars", "left_out_for_another_reason")]
     moved.sort(key=lambda one: (one["movement"] != "fell", -abs(one["score_change"] or 0), one["app_id"]))
     lines = [f"星级有变化 stars changed for {len(moved)} apps against `{before}`:"]
-    lines += [
-        f"- {one['app_name']} ({one['app_id']}): {one['before']['stars'] or 'none'} → {one['after']['stars'] or 'none'}, "
-        f"{one['movement']}, {' and '.join(one['causes'])}"
-        for one in moved[:limit]
-    ]
+    for one in moved[:limit]:
+        stars = f"{one['before']['stars'] or 'none'} → {one['after']['stars'] or 'none'}"
+        lines.append(
+            f"- {one['app_name']} ({one['app_id']}): {stars}, {one['movement']}, {' and '.join(one['causes'])}"
+        )
     if len(moved) > limit:
         lines.append(f"- … {len(moved) - limit} more")
     return lines

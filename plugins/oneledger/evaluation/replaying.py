@@ -36,9 +36,9 @@ def replay(settings: Settings, run_id: str, *, progress: Progress = lambda _: No
     """Compute a run again from the bytes that were received.
 
     Returns:
-        ``ok`` (every result is identical), ``run_id``, ``batches_count``, ``changed_since`` (models, code or DuckDB that
-        are not as they were), and ``items``: one a result table with ``ok``, rows and, where it differs, ``problem``,
-        ``expected``, ``remedy`` and some of the rows that differ.
+        ``ok`` (every result is identical), ``run_id``, ``batches_count``, ``changed_since`` (models, code or DuckDB
+        that are not as they were), and ``items``: one a result table with ``ok``, rows and, where it differs,
+        ``problem``, ``expected``, ``remedy`` and some of the rows that differ.
 
     Raises:
         ConfigurationError: there is no such run, it was changed, or a batch is not in landing any more.
