@@ -136,7 +136,7 @@ def test_a_reason_that_says_nothing_is_refused_and_the_delivery_is_not_landed(ch
     correct(changed_story.home, {"reason": "", "reference": "17"})
     city = changed_story.installation
     with city.served() as connections:
-        done = city.oneledger("ingest", "--source", "zheliban", expected_code=None, **connections)
+        done = city.oneledger("ingest", "zheliban", expected_code=None, **connections)
     told = " ".join((done.stdout + done.stderr).split())
     assert "it must be a JSON object with the texts reason, reference, name" in told
     assert not (changed_story.home / "landing" / "zheliban" / "usage" / "20220915" / "r003").exists()

@@ -124,7 +124,7 @@ def test_a_quarter_without_a_round_gets_one_that_covers_it_and_only_once_it_is_o
 def test_a_round_that_is_not_complete_says_up_to_when_the_data_go_and_what_to_evaluate_instead() -> None:
     with pytest.raises(ConfigurationError, match=r"2022-Q4 is not complete.*go to 2022-10-31.*Evaluate 2022-Q3"):
         rules_for_round(rounds(ROUND), "2022-Q4", dt.date(2022, 10, 31))
-    with pytest.raises(ConfigurationError, match="'2022-Q5' is no period. Give a quarter as 2022-Q3"):
+    with pytest.raises(ConfigurationError, match=r"'2022-Q5' is no period\. Give a quarter as 2022-Q3"):
         rules_for_round(rounds(ROUND), "2022-Q5", dt.date(2022, 10, 31))
 
 
