@@ -22,6 +22,9 @@ from oneledger.evaluation.rule_tables import (
 from oneledger.publishing.versions import resolve
 from oneledger.settings import ConfigurationError, Settings
 
+# Apps that keep their stars are many when a weight changes: so many with the biggest change are told.
+_SHOWN_SCORES = 50
+
 
 @dataclass(frozen=True)
 class RuleDraft:
@@ -52,8 +55,8 @@ def simulate(
 
     Returns:
         ``version``, ``period``, ``base`` (distribution), ``seconds`` and ``items``: one a draft with its distribution,
-        how many apps gain, lose or keep stars, and ``apps`` (whose stars, score or status change, biggest change
-        first); a refused draft has ``problem`` and ``remedy`` instead.
+        how many apps rise, fall or change their score, and ``apps`` (all whose stars or status change, and the
+        biggest changes of score); a refused draft has ``problem`` and ``remedy`` instead.
 
     Raises:
         ConfigurationError: the file cannot be read or changes what is not there, or the period is unknown.
@@ -146,18 +149,14 @@ def _simulate(
     except (ConfigurationError, EngineError) as error:
         problem = {"name": draft.name, "ok": False, "problem": str(error), "remedy": "Correct the draft."}
         return problem, relations | touched
-    apps = _moved(engine, round_id)
-    rose = sum(one["movement"] == "rose" for one in apps)
-    fell = sum(one["movement"] == "fell" for one in apps)
+    counts, apps = _moved(engine, round_id)
     marts = sorted({mart for one in relations for mart in engine.basis.marts_that_read_rules.get(one, ())})
     item = {
         "name": draft.name,
         "ok": True,
         "changed_tables": sorted(differs - {ROUNDS}),
         "distribution": distribution(engine, round_id),
-        "rose_count": rose,
-        "fell_count": fell,
-        "changed_scores_count": len(apps),
+        **counts,
         # Their figures are the published ones: a changed threshold reaches them with the next build.
         "marts_as_published": marts,
         "seconds": round(time.monotonic() - begun, 3),
@@ -166,11 +165,13 @@ def _simulate(
     return item, relations
 
 
-def _moved(engine: Engine, round_id: str) -> list[dict[str, Any]]:
-    cursor = engine.connection.execute(
+def _moved(engine: Engine, round_id: str) -> tuple[dict[str, int], list[dict[str, Any]]]:
+    """How many apps move, and which: all whose stars or status change, and the biggest changes of score."""
+    engine.connection.execute(
         """
+        create or replace temp table moved as
         select
-            app_id, population.app_name, base.stars as stars_before, draft.stars as stars_after,
+            app_id, base.stars as stars_before, draft.stars as stars_after,
             round(base.score, 6) as score_before, round(draft.score, 6) as score_after,
             round(draft.score - base.score, 6) as score_change,
             case
@@ -181,15 +182,32 @@ def _moved(engine: Engine, round_id: str) -> list[dict[str, Any]]:
                 else 'same_stars'
             end as movement
         from base_stars as base
-        full join (select app_id, stars, score, status from evaluation.app_stars where run_id = $round) as draft
-            using (app_id)
-        left join (select app_id, app_name from evaluation.population where run_id = $round) as population
+        full join (select app_id, stars, score, status from evaluation.app_stars where run_id = ?) as draft
             using (app_id)
         where base.stars is distinct from draft.stars or base.status is distinct from draft.status
             or abs(coalesce(draft.score, 0) - coalesce(base.score, 0)) >= 1e-6
-        order by movement <> 'fell', movement <> 'rose', abs(score_change) desc, app_id
         """,
-        {"round": round_id},
+        [round_id],
     )
+    counted = _rows(
+        engine,
+        "select count(*) filter (where movement = 'rose') as rose_count, count(*) filter (where movement = 'fell') as"
+        " fell_count, count(*) filter (where score_change > 0) as higher_scores_count, count(*) filter (where"
+        " score_change < 0) as lower_scores_count, count(*) as changed_scores_count from moved",
+    )[0]
+    apps = _rows(
+        engine,
+        "select moved.app_id, population.app_name, moved.* exclude (app_id) from ("
+        f"from moved qualify movement <> 'same_stars' or row_number() over (order by movement <> 'same_stars',"
+        f" abs(score_change) desc, app_id) <= {_SHOWN_SCORES}) as moved"
+        " left join (select app_id, app_name from evaluation.population where run_id = ?) as population using (app_id)"
+        " order by movement <> 'fell', movement <> 'rose', abs(score_change) desc, app_id",
+        [round_id],
+    )
+    return counted, apps
+
+
+def _rows(engine: Engine, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
+    cursor = engine.connection.execute(sql, parameters or [])
     names = [column[0] for column in cursor.description or []]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
