@@ -35,6 +35,9 @@ def print_run(run: dict[str, Any]) -> None:
     say(f"{run['run_id']}: {_STATES[run['state']]}, 周期 period {run['period']}, round {run['round_id']}")
     say(f"  数据 data     version {run['version']}, as of {run['as_of_on']}")
     say(f"  规则 rules    {run['rule_version']}, hash {run['rules_hash'][:16]}")
+    if run["marts_as_published"]:
+        marts = ", ".join(run["marts_as_published"])
+        say(f"  [yellow]![/yellow] {marts} stay as published: a changed rule reaches them with the next build")
     say(f"  范围 scope    {_scope_text(run['population'])}")
     say(f"  星级 stars    {distribution_text(run['distribution'])}")
     say(f"  结果 results  {len(run['results'])} tables, content hash {run['content_hash'][:16]}, {run['path']}")

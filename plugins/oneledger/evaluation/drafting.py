@@ -69,6 +69,8 @@ def make_draft(
         gate = run_evaluation_gate(settings, engine, chosen["round_id"], before)
         record = {
             **_about(settings, engine, rules, chosen, made_by),
+            # A rule that marts were built with too reaches them with the next build: until then they are as published.
+            "marts_as_published": engine.basis.as_published(load_rules(engine.basis.folder / RULES_DIR), rules),
             "gate": gate,
             "compared_with": before.run_id if before else None,
         }

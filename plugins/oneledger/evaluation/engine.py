@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from oneledger.evaluation.rule_tables import RuleSet, load_rules, write
+from oneledger.evaluation.rule_tables import ROUNDS, RuleSet, load_rules, write
 from oneledger.publishing.content import TableContent, hash_relation, quote
 from oneledger.publishing.evaluation_basis import FOLDER, INPUTS_DIR, MODELS_FILE, RULES_DIR
 from oneledger.publishing.versions import FACTS_DIR, PublishedVersion
@@ -39,7 +39,7 @@ class Basis:
         models: ``{relation, columns, reads, sql}`` in the order in which they are run.
         rules: ``{relation, file, columns}`` each.
         inputs: ``{relation, columns}`` each.
-        marts_that_read_rules: by rule table, the published marts that a changed rule reaches with the next build only.
+        marts_that_read_rules: by rule table, the marts and inputs that a changed rule reaches with the next build only.
         as_of_on: the day as of which the version was computed, ISO 8601.
     """
 
@@ -60,6 +60,14 @@ class Basis:
     def relation_of_rule(self, name: str) -> str | None:
         """The relation that the rule table ``name`` (its file without ``.csv``) becomes."""
         return next((one["relation"] for one in self.rules if Path(one["file"]).stem == name), None)
+
+    def as_published(self, base: RuleSet, rules: RuleSet) -> list[str]:
+        """What the evaluation reads and stays as published although ``rules`` change a table that it was built with."""
+        differs = {name for name, table in rules.tables.items() if name != ROUNDS and table != base.tables.get(name)}
+        reached = {
+            one for name in differs for one in self.marts_that_read_rules.get(self.relation_of_rule(name) or "", ())
+        }
+        return sorted(reached & {one for model in self.models for one in model["reads"]})
 
     def dependents(self, relations: Iterable[str]) -> list[str]:
         """The models that read any of these relations, directly or through others, in order."""

@@ -150,7 +150,6 @@ def _simulate(
         problem = {"name": draft.name, "ok": False, "problem": str(error), "remedy": "Correct the draft."}
         return problem, relations | touched
     counts, apps = _moved(engine, round_id)
-    marts = sorted({mart for one in relations for mart in engine.basis.marts_that_read_rules.get(one, ())})
     item = {
         "name": draft.name,
         "ok": True,
@@ -158,7 +157,7 @@ def _simulate(
         "distribution": distribution(engine, round_id),
         **counts,
         # Their figures are the published ones: a changed threshold reaches them with the next build.
-        "marts_as_published": marts,
+        "marts_as_published": engine.basis.as_published(base, draft.rules),
         "seconds": round(time.monotonic() - begun, 3),
         "apps": apps,
     }

@@ -64,7 +64,7 @@ def write_basis(connection: duckdb.DuckDBPyConnection, version_folder: Path) -> 
             for one in rules
         ],
         "inputs": [_write_input(connection, folder, relation) for relation in _inputs(models)],
-        "marts_that_read_rules": _marts_that_read(built, {one.relation for one in rules}),
+        "marts_that_read_rules": _marts_that_read(built, {one.relation for one in rules}, set(_inputs(models))),
         "as_of_on": _as_of_on(connection),
     }
     (folder / MODELS_FILE).write_text(json.dumps(basis, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -107,11 +107,11 @@ def _write_input(connection: duckdb.DuckDBPyConnection, folder: Path, relation: 
     return {"relation": relation, "columns": _columns(connection, relation)}
 
 
-def _marts_that_read(built: dict[str, BuiltModel], rules: set[str]) -> dict[str, list[str]]:
-    """By rule table, the marts whose figures depend on it: a changed rule changes them with the next build only."""
+def _marts_that_read(built: dict[str, BuiltModel], rules: set[str], inputs: set[str]) -> dict[str, list[str]]:
+    """By rule table, the marts and inputs that depend on it: a changed rule changes them with the next build only."""
     found: dict[str, list[str]] = {rule: [] for rule in sorted(rules)}
     for model in sorted(built.values(), key=lambda one: one.relation):
-        if model.schema != "marts":
+        if model.schema != "marts" and model.relation not in inputs:
             continue
         seen: set[str] = set()
         waiting = list(model.reads)
@@ -120,8 +120,7 @@ def _marts_that_read(built: dict[str, BuiltModel], rules: set[str]) -> dict[str,
             if relation in seen:
                 continue
             seen.add(relation)
-            # Through staging and intermediate, not through other marts or the evaluation itself.
-            if relation in built and relation.partition(".")[0] in ("staging", "intermediate"):
+            if relation in built and relation.partition(".")[0] != EVALUATION_SCHEMA:
                 waiting += built[relation].reads
         for rule in seen & rules:
             found[rule].append(model.relation)
