@@ -16,17 +16,18 @@ import duckdb
 
 from oneledger.evaluation.corrections import batches_between
 from oneledger.evaluation.drafting import of_round
-from oneledger.evaluation.engine import open_engine
+from oneledger.evaluation.engine import EngineError, open_engine
 from oneledger.evaluation.rule_tables import ROUNDS, RuleSet, load_rules, rules_hash
 from oneledger.evaluation.runs import find_run
 from oneledger.publishing.evaluation_basis import RULES_DIR
 from oneledger.publishing.versions import resolve
-from oneledger.settings import Settings
+from oneledger.settings import ConfigurationError, Settings
 from oneledger.warehouse.evaluation_runs import EvaluationRun
 
 # Which data and which rules: the first letter is the data's run, the second the rules'.
 _CASES = ("aa", "ab", "ba", "bb")
 _TABLES = ("app_stars", "indicator_points", "population")
+_NOT_SEPARABLE = "data_or_rule"
 # A score is out of 100 and kept to six decimals.
 _TINY = 1e-6
 
@@ -47,12 +48,14 @@ def diff(settings: Settings, first: str, second: str) -> dict[str, Any]:
     with duckdb.connect() as connection:
         _read(connection, a, "aa")
         _read(connection, b, "bb")
-        _cross(settings, connection, a, b)
+        problem = _cross(settings, connection, a, b)
         indicators = _indicators(connection)
         items = [_item(row, indicators.get(row["app_id"], [])) for row in _apps(connection)]
         between = batches_between(connection, a, b)
+    if problem:
+        _forget_causes(items)
     for item in items:
-        if "data" in item["causes"]:
+        if {"data", _NOT_SEPARABLE} & set(item["causes"]):
             item["corrections"] = [one["batch_id"] for one in between["corrections"]]
     return {
         "first": _about(a),
@@ -60,6 +63,8 @@ def diff(settings: Settings, first: str, second: str) -> dict[str, Any]:
         "same_data": a.record["version_content_hash"] == b.record["version_content_hash"],
         "same_rules": a.record["rules_hash"] == b.record["rules_hash"],
         "same_evaluation_sql": a.record["evaluation_sql_hash"] == b.record["evaluation_sql_hash"],
+        # Why data and rules cannot be told apart: the tables of the rules changed their form between the versions.
+        "not_separable": problem,
         "has_differences": bool(items),
         "summary": _summary(items),
         **between,
@@ -78,8 +83,13 @@ def _read(connection: duckdb.DuckDBPyConnection, run: EvaluationRun, case: str) 
         connection.execute(f"create table {table}_{case} as from read_parquet('{path}')")
 
 
-def _cross(settings: Settings, connection: duckdb.DuckDBPyConnection, a: EvaluationRun, b: EvaluationRun) -> None:
-    """Fill the two crossed cases: A's data with B's rules, and B's data with A's rules."""
+def _cross(settings: Settings, connection: duckdb.DuckDBPyConnection, a: EvaluationRun, b: EvaluationRun) -> str | None:
+    """Fill the two crossed cases: A's data with B's rules, and B's data with A's rules.
+
+    Returns:
+        Why that cannot be computed, when the SQL of one version does not understand the rules of the other.
+    """
+    problem = None
     rules_a, rules_b = load_rules(a.path / RULES_DIR), load_rules(b.path / RULES_DIR)
     same_rules = _without_rounds(rules_a) == _without_rounds(rules_b)
     same_data = a.record["version"] == b.record["version"] and a.record["round"] == b.record["round"]
@@ -95,7 +105,23 @@ def _cross(settings: Settings, connection: duckdb.DuckDBPyConnection, a: Evaluat
             continue
         # Which round is evaluated goes with the data: the other run's rules, this run's round.
         own_rounds = load_rules(data.path / RULES_DIR).tables[ROUNDS]
-        _evaluate(settings, connection, data, rules.with_rows(ROUNDS, list(own_rounds.rows)), case)
+        try:
+            _evaluate(settings, connection, data, rules.with_rows(ROUNDS, list(own_rounds.rows)), case)
+        except (ConfigurationError, EngineError) as error:
+            if a.record["evaluation_sql_hash"] == b.record["evaluation_sql_hash"]:
+                raise
+            problem = str(error)
+            for table in _TABLES:
+                connection.execute(f"create or replace table {table}_{case} as from {table}_{equal_when_rules}")
+    return problem
+
+
+def _forget_causes(items: list[dict[str, Any]]) -> None:
+    """What changed stays told; whether data or rules did it cannot be."""
+    for item in items:
+        for one in (item, *item["indicators"]):
+            one["causes"] = [cause for cause in one["causes"] if cause == "population"] + [_NOT_SEPARABLE]
+            one["data_effect"] = one["rule_effect"] = None
 
 
 def _evaluate(
