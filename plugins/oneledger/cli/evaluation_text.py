@@ -136,9 +136,8 @@ def print_diff(answer: dict[str, Any], limit: int) -> None:
     if not answer["same_evaluation_sql"]:
         say("[yellow]![/yellow] 评价模型有变化 the evaluation's SQL changed too; its effect counts as data")
     if answer["not_separable"]:
-        say(
-            f"[yellow]![/yellow] 无法区分数据与规则 data and rules cannot be told apart: {plain(answer['not_separable'])}"
-        )
+        why = plain(answer["not_separable"])
+        say(f"[yellow]![/yellow] 无法区分数据与规则 data and rules cannot be told apart: {why}")
     say("变动 movements: " + ", ".join(f"{name} {count}" for name, count in summary["movements"].items()))
     say("原因 causes: " + ", ".join(f"{name} {count}" for name, count in summary["causes"].items()))
     if summary["transitions"]:
