@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -83,15 +84,15 @@ class ApproveEvaluationOperator(ApprovalOperator):
         self.execution_timeout = _ASKING_TAKES
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        answer = super().execute_complete(context, event)
-        decided = _decision(context, answer)
-        if answer["chosen_options"] == [self.REJECT]:
+        # Before the answer is handed on: skipping what follows ends this method with an exception.
+        if "error" not in event and event["chosen_options"] == [self.REJECT]:
             from oneledger.evaluation.deciding import reject
             from oneledger.settings import load_settings
 
+            decided = _decision(context, event)
             run = reject(load_settings(), _draft(context, self.draft_task)["run_id"], **decided)
             self.log.info("%s rejected by %s: %s", run.run_id, decided["name"], decided["reason"])
-        return decided
+        return _decision(context, super().execute_complete(context, event))
 
 
 class ConfirmEvaluationOperator(BaseOperator):
@@ -126,7 +127,7 @@ def _draft(context: Context, task_id: str) -> dict[str, Any]:
     return dict(context["ti"].xcom_pull(task_ids=task_id))
 
 
-def _decision(context: Context, answer: dict[str, Any]) -> dict[str, Any]:
+def _decision(context: Context, answer: Mapping[str, Any]) -> dict[str, Any]:
     """Name, reason and way of a decision: what the form says, else the user who answered."""
     user = answer["responded_by_user"] or {}
     form = answer["params_input"] or {}

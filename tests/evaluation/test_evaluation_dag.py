@@ -25,6 +25,7 @@ class Airflow:
     """One running Airflow, asked over its REST API as any client would."""
 
     def __init__(self, started: Started) -> None:
+        self._scheduler_log = started.home / "airflow" / "logs" / "scheduler.log"
         self._client = httpx.Client(base_url=started.address, trust_env=False, timeout=30)
         body = {"username": "admin", "password": started.password}
         token = self._client.post("/auth/token", json=body).json()["access_token"]
@@ -64,7 +65,15 @@ class Airflow:
             time.sleep(0.5)
 
     def _has_question(self, run_id: str) -> bool:
-        return self._question(run_id).status_code == 200 and self.states(run_id)["approval"] == "awaiting_input"
+        """Asked, and the scheduler has noticed that the asking process ended.
+
+        An answer that comes within the second in between is taken for a process that died. No person is that quick.
+        """
+        if self._question(run_id).status_code != 200 or self.states(run_id)["approval"] != "awaiting_input":
+            return False
+        noticed = f"task_id='approval', run_id='{run_id}'"
+        log = self._scheduler_log.read_text(errors="replace")
+        return any("Received executor event" in line and noticed in line for line in log.splitlines())
 
     def _question(self, run_id: str) -> httpx.Response:
         return self._client.get(f"{DAG}/dagRuns/{run_id}/taskInstances/approval/-1/hitlDetails")
