@@ -68,6 +68,7 @@ lock: setup ## resolve requirements.in into requirements.lock (hashes, no regist
 clean: ## remove var/, .venv/ and caches of this checkout, and print each
 	@if [ -n "$(ONELEDGER_HOME)" ] && [ "$$(realpath -m "$(ONELEDGER_HOME)")" != "$(CURDIR)/var" ]; then \
 	  echo "kept $(ONELEDGER_HOME) (ONELEDGER_HOME lies outside var/; remove it yourself if you mean it)"; fi
+	@if [ -d var/evaluations ]; then chmod -R u+w var/evaluations; fi # confirmed evaluation runs are read-only
 	@for path in var .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis \
 	  dbt_project/target dbt_project/logs logs $$(find . -name __pycache__ -type d -not -path './.venv/*' -not -path './var/*'); do \
 	  if [ -e "$$path" ] || [ -L "$$path" ]; then echo "removing $$path"; rm -rf -- "$$path"; fi; done

@@ -10,7 +10,7 @@ from oneledger.cli.output import fail
 from oneledger.settings import ConfigurationError
 
 # One module a room; each adds its verbs with ``register``.
-ROOMS = ("city", "ingest", "nightly", "quality", "publishing", "rules", "doctor")
+ROOMS = ("city", "ingest", "nightly", "quality", "publishing", "rules", "evaluation", "doctor")
 
 app = typer.Typer(
     name="oneledger",

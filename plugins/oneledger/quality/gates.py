@@ -64,7 +64,7 @@ def run_gate(
             outcome.started_at = utc_now()
             as_of = prepare(session, settings, catalogue, published, sources)
             changed = changed_rows(session, catalogue)
-            results = _Judge(gate, session, catalogue, changed).results(checks)
+            results = Judge(gate, session, catalogue, changed).results(checks)
         results = apply_tolerations(results, tolerations, as_of or settings.business_date())
         report = record_results(settings, GateReport(gate, run_id, as_of, tuple(results)))
     except Exception as error:
@@ -94,7 +94,7 @@ def _told(outcome: Outcome, report: GateReport) -> Outcome:
     return outcome
 
 
-class _Judge:
+class Judge:
     """Runs the checks of one gate on one session."""
 
     def __init__(self, gate: Gate, session: CheckSession, catalogue: Catalogue, changed: Sequence[ChangedRows]) -> None:

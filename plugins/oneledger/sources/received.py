@@ -39,6 +39,7 @@ class Received:
         watermark_cap: a change dated after this cannot be; it does not move the watermark.
         since: the watermark that the source was asked from, for deliveries of changes.
         tag: URL and ETag of the answer.
+        correction: reason, reference and name, when the delivery corrects an earlier one.
     """
 
     partition: str
@@ -50,6 +51,7 @@ class Received:
     since: str | None = None
     seen: tuple[SeenFile, ...] = ()
     tag: tuple[str, str] | None = None
+    correction: dict[str, str] | None = None
     detail: dict[str, Any] = field(default_factory=dict)
 
 

@@ -32,6 +32,7 @@ _ROW_REPORT_COLUMNS = """
     record_key varchar
 """
 
+CORRECTION_COLUMNS = ("correction_reason", "correction_reference", "correction_name")
 _OUTCOME_FILES_A_STATEMENT = 5_000
 
 OUTCOME_COLUMNS = {
@@ -73,7 +74,11 @@ _TABLES = {
         code_version varchar,
         catalogue_hash varchar,
         is_current boolean not null,
-        registered_at timestamp not null
+        registered_at timestamp not null,
+        -- why a batch corrects an earlier one, the number of the appeal, and who says so; null for most
+        correction_reason varchar,
+        correction_reference varchar,
+        correction_name varchar
     """,
     # What stands in admitted.*: received = accepted + quarantined + superseded.
     "control.admitted_batch": """
@@ -151,6 +156,33 @@ _TABLES = {
         rule_version varchar,
         primary key (project_id, budget_year)
     """,
+    # The last successful dbt build: SQL and rules of the evaluation as they were run (warehouse/built_models.py).
+    "control.built_model": """
+        relation varchar primary key,
+        is_seed boolean not null,
+        compiled_sql varchar,
+        reads varchar[] not null,
+        file_name varchar,
+        content blob
+    """,
+    # Decided evaluation runs, taken over from their folders (warehouse/evaluation_runs.py).
+    "control.evaluation_run": """
+        run_id varchar primary key,
+        round_id varchar not null,
+        period varchar not null,
+        state varchar not null,
+        version varchar not null,
+        rule_version varchar,
+        rules_hash varchar not null,
+        content_hash varchar not null,
+        created_at timestamp not null,
+        created_by varchar not null,
+        decided_at timestamp not null,
+        decided_by varchar not null,
+        reason varchar not null,
+        supersedes varchar,
+        run_sha256 varchar
+    """,
     "checks.result": """
         run_id varchar not null,
         gate varchar not null,
@@ -177,6 +209,9 @@ def create_control_tables(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"create schema if not exists {schema}")
     for table, columns in _TABLES.items():
         connection.execute(f"create table if not exists {table} ({columns})")
+    for column in CORRECTION_COLUMNS:
+        # Warehouses made before corrections were known.
+        connection.execute(f"alter table control.batch add column if not exists {column} varchar")
 
 
 def load_outcomes(connection: duckdb.DuckDBPyConnection, outcomes_dir: Path) -> int:
