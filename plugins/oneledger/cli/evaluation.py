@@ -70,8 +70,8 @@ Examples:
 """  # noqa: E501
 SIMULATE_HELP = """Who would gain or lose under draft rules; nothing is written.
 
-The file holds `changes` (or `drafts`, a list of named ones), each `{table, where, set}`, `{table, add}` or
-`{table, where, remove: true}`; a folder holds whole rule tables as CSV.
+The file is a draft: rule tables and the rows that change, as `oneledger rules check --rules` takes it; or a list of
+drafts, each with `name` and `rules`. A folder holds whole rule tables as CSV.
 
 Examples:
 
@@ -118,7 +118,7 @@ def evaluate(
     context: typer.Context,
     period: Period = None,
     version: Version = "current",
-    rules: Annotated[Path | None, typer.Option(help="Rules that differ: a YAML file, or a folder of CSV.")] = None,
+    rules: Annotated[Path | None, typer.Option(help="Rules that differ: a YAML draft, or a folder of CSV.")] = None,
     as_json: Json = False,
 ) -> None:
     """Exit 0 with a draft, 1 when the gate of the evaluation stopped it, 2 when it cannot be evaluated."""
@@ -245,7 +245,7 @@ def diff(
 
 
 def simulate(
-    rules: Annotated[Path, typer.Option(help="A YAML file with changes or drafts, or a folder of CSV.")],
+    rules: Annotated[Path, typer.Option(help="A YAML draft, a list of drafts, or a folder of CSV.")],
     period: Period = None,
     version: Version = "current",
     rescale: Annotated[bool, typer.Option("--rescale", help="Bring weights back to 100 in proportion.")] = False,
@@ -256,7 +256,7 @@ def simulate(
     from oneledger.evaluation.simulating import simulate as compute
     from oneledger.settings import load_settings
 
-    answer = compute(load_settings(), rules, period=period, version=version, rescale=rescale)
+    answer = compute(load_settings(), rules, period=period, version=version, is_rescaled=rescale)
     emit_json(answer) if as_json else print_simulation(answer, limit)
     finish(answer["ok"])
 

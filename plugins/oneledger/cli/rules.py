@@ -19,7 +19,7 @@ Examples:
 
     oneledger rules check --rules draft.yml        the shipped rules with the changed rows of a draft
 
-    oneledger rules check --rules my_rules/        a folder with the rule tables as CSV files
+    oneledger rules check --rules my_rules/        a folder with whole rule tables as CSV files
 
     oneledger rules check --json
 """
@@ -47,9 +47,8 @@ def check_rules(
     from oneledger.evaluation.rules import check, load_rules, overlay, rules_hash
     from oneledger.settings import load_settings
 
-    shipped = load_settings().dbt_project_dir / "seeds"
-    is_draft = rules is not None and not rules.is_dir()
-    found = overlay(load_rules(shipped), rules) if rules and is_draft else load_rules(rules or shipped)
+    shipped = load_rules(load_settings().dbt_project_dir / "seeds")
+    found = overlay(shipped, rules) if rules else shipped
     problems = check(found)
     counts = {name: len(table.rows) for name, table in found.tables.items()}
     if as_json:

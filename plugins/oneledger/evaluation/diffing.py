@@ -17,7 +17,8 @@ import duckdb
 from oneledger.evaluation.corrections import batches_between
 from oneledger.evaluation.drafting import of_round
 from oneledger.evaluation.engine import EngineError, open_engine
-from oneledger.evaluation.rule_tables import ROUNDS, RuleSet, load_rules, rules_hash
+from oneledger.evaluation.rule_tables import ROUNDS, RuleSet
+from oneledger.evaluation.rules import load_frozen, rules_hash
 from oneledger.evaluation.runs import find_run
 from oneledger.publishing.evaluation_basis import RULES_DIR
 from oneledger.publishing.versions import resolve
@@ -90,8 +91,8 @@ def _cross(settings: Settings, connection: duckdb.DuckDBPyConnection, a: Evaluat
         Why that cannot be computed, when the SQL of one version does not understand the rules of the other.
     """
     problem = None
-    rules_a, rules_b = load_rules(a.path / RULES_DIR), load_rules(b.path / RULES_DIR)
-    same_rules = _without_rounds(rules_a) == _without_rounds(rules_b)
+    rules_a, rules_b = load_frozen(a.path / RULES_DIR), load_frozen(b.path / RULES_DIR)
+    same_rules = rules_hash(rules_a.without(ROUNDS)) == rules_hash(rules_b.without(ROUNDS))
     same_data = a.record["version"] == b.record["version"] and a.record["round"] == b.record["round"]
     for case, data, rules, equal_when_rules, equal_when_data in (
         ("ab", a, rules_b, "aa", "bb"),
@@ -104,9 +105,9 @@ def _cross(settings: Settings, connection: duckdb.DuckDBPyConnection, a: Evaluat
                 )
             continue
         # Which round is evaluated goes with the data: the other run's rules, this run's round.
-        own_rounds = load_rules(data.path / RULES_DIR).tables[ROUNDS]
+        own_rounds = rules_a.rows(ROUNDS) if data is a else rules_b.rows(ROUNDS)
         try:
-            _evaluate(settings, connection, data, rules.with_rows(ROUNDS, list(own_rounds.rows)), case)
+            _evaluate(settings, connection, data, rules.with_rows(ROUNDS, own_rounds), case)
         except (ConfigurationError, EngineError) as error:
             if a.record["evaluation_sql_hash"] == b.record["evaluation_sql_hash"]:
                 raise
@@ -140,10 +141,6 @@ def _evaluate(
                 connection.execute(f"create table {table}_{case} as from read_parquet('{literal}')")
             finally:
                 path.unlink(missing_ok=True)
-
-
-def _without_rounds(rules: RuleSet) -> str:
-    return rules_hash(RuleSet({name: table for name, table in rules.tables.items() if name != ROUNDS}))
 
 
 def _apps(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

@@ -16,19 +16,22 @@ import duckdb
 from oneledger.evaluation.engine import Engine, EngineError, open_engine
 from oneledger.evaluation.gate import run_evaluation_gate
 from oneledger.evaluation.rounds import rules_for_round
-from oneledger.evaluation.rule_tables import Row, RuleSet, check, load_rules, overlay, rules_hash, write
+from oneledger.evaluation.rule_problems import RuleProblem
+from oneledger.evaluation.rule_tables import RuleRow, RuleSet
+from oneledger.evaluation.rules import check, load_frozen, overlay, rules_hash, write
 from oneledger.evaluation.runs import last_confirmed, results_hash, write_record
 from oneledger.outcomes import utc_now
 from oneledger.publishing.build import sync
-from oneledger.publishing.evaluation_basis import MODELS_FILE, RULES_DIR
+from oneledger.publishing.evaluation_basis import MACROS_DIR, MODELS_FILE, RULES_DIR
 from oneledger.publishing.facts import file_sha256, hashes_of
 from oneledger.publishing.versions import BATCHES_FILE, NOT_YET_CURRENT, PublishedVersion, resolve
 from oneledger.settings import ConfigurationError, Settings
-from oneledger.warehouse.evaluation_runs import RESULTS_DIR, RUN_FILE, EvaluationRun, list_runs
+from oneledger.warehouse.evaluation_runs import RESULTS_DIR, RUN_FILE, EvaluationRun
 
 Progress = Callable[[str], None]
 BANDS = ("5", "4", "3", "none", "withheld")
 _PARTIAL = ".partial-"
+_TOLD_PROBLEMS = 5
 
 
 def make_draft(
@@ -45,7 +48,7 @@ def make_draft(
     Args:
         period: ``2022-Q3``; None means the newest round whose data are in.
         version: current, or the start of a version's name.
-        rules_path: rules that differ from the published ones: a YAML file with ``changes``, or a folder of CSV files.
+        rules_path: rules that differ from the published ones: a YAML draft, or a folder of CSV files.
         made_by: who asks; default the user of this process.
 
     Returns:
@@ -68,22 +71,22 @@ def make_draft(
         before = last_confirmed(settings, up_to=chosen["period_end_on"])
         gate = run_evaluation_gate(settings, engine, chosen["round_id"], before)
         record = {
-            **_about(settings, engine, rules, chosen, made_by),
+            **_about(engine, rules, chosen, made_by),
             # A rule that marts were built with too reaches them with the next build: until then they are as published.
-            "marts_as_published": engine.basis.as_published(load_rules(engine.basis.folder / RULES_DIR), rules),
+            "marts_as_published": engine.basis.as_published(load_frozen(engine.basis.folder / RULES_DIR), rules),
             "gate": gate,
             "compared_with": before.run_id if before else None,
         }
         return _freeze(settings, engine, rules, record)
 
 
-def choose_rules(engine: Engine, period: str | None, rules_path: Path | None = None) -> tuple[RuleSet, Row]:
+def choose_rules(engine: Engine, period: str | None, rules_path: Path | None = None) -> tuple[RuleSet, RuleRow]:
     """The rules of a round on a version: the version's own, or changed by a draft.
 
     Raises:
         ConfigurationError: the period is unknown or incomplete, or the validator refuses the rules.
     """
-    rules = load_rules(engine.basis.folder / RULES_DIR)
+    rules = load_frozen(engine.basis.folder / RULES_DIR)
     if rules_path is not None:
         rules = overlay(rules, rules_path)
         refuse_wrong(rules)
@@ -100,8 +103,13 @@ def refuse_wrong(rules: RuleSet) -> None:
         ConfigurationError: the rules contradict themselves.
     """
     if problems := check(rules):
-        told = "; ".join(f"{one.table}: {one.problem}" for one in problems)
-        raise ConfigurationError(f"The rules are refused: {told}. {problems[0].remedy}")
+        raise ConfigurationError(f"The rules are refused. {told(problems)}")
+
+
+def told(problems: list[RuleProblem]) -> str:
+    """The first problems, each with its place, what is expected and the remedy."""
+    more = f" And {len(problems) - _TOLD_PROBLEMS} more." if len(problems) > _TOLD_PROBLEMS else ""
+    return " ".join(one.message for one in problems[:_TOLD_PROBLEMS]) + more
 
 
 def of_round(engine: Engine, relation: str, round_id: str) -> str:
@@ -131,7 +139,7 @@ def _must_have_passed(version: PublishedVersion) -> None:
         )
 
 
-def _about(settings: Settings, engine: Engine, rules: RuleSet, chosen: Row, made_by: str | None) -> dict[str, Any]:
+def _about(engine: Engine, rules: RuleSet, chosen: RuleRow, made_by: str | None) -> dict[str, Any]:
     round_id = chosen["round_id"]
     now = utc_now()
     scope = engine.connection.execute(
@@ -146,11 +154,11 @@ def _about(settings: Settings, engine: Engine, rules: RuleSet, chosen: Row, made
         "run_id": f"{chosen['period']}-{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}",
         "round_id": round_id,
         "period": chosen["period"],
-        "round": chosen,
+        "round": chosen.cells,
         "version": engine.version.version,
         "version_content_hash": engine.version.content_hash,
         "as_of_on": engine.basis.as_of_on,
-        "rule_version": versions or chosen.get("rule_version"),
+        "rule_version": versions or chosen["rule_version"],
         "rules_hash": rules_hash(rules),
         "models_hash": engine.version.manifest["models_hash"],
         "evaluation_sql_hash": file_sha256(engine.basis.folder / MODELS_FILE),
@@ -163,10 +171,22 @@ def _about(settings: Settings, engine: Engine, rules: RuleSet, chosen: Row, made
             "left_out": {reason: count for reason, count in scope if reason != "in_scope"},
         },
         "distribution": distribution(engine, round_id),
-        "confirmed_before": [
-            run.run_id for run in list_runs(settings.evaluations_dir) if run.state in ("confirmed", "superseded")
-        ],
+        "confirmed_before": confirmed_in(engine),
     }
+
+
+def confirmed_in(engine: Engine) -> list[str]:
+    """The runs that somebody had confirmed when the version was built: their money went into it."""
+    known = engine.connection.execute(
+        "select 1 from duckdb_tables() where database_name = 'published' and schema_name = 'evaluation'"
+        " and table_name = 'evaluation_run'"
+    ).fetchone()
+    if known is None:
+        return []
+    rows = engine.connection.execute(
+        "select run_id from published.evaluation.evaluation_run where state in ('confirmed', 'superseded') order by 1"
+    ).fetchall()
+    return [run_id for (run_id,) in rows]
 
 
 def _freeze(settings: Settings, engine: Engine, rules: RuleSet, record: dict[str, Any]) -> EvaluationRun:
@@ -196,6 +216,7 @@ def _freeze(settings: Settings, engine: Engine, rules: RuleSet, record: dict[str
     files = {
         **hashes_of(partial, RESULTS_DIR),
         **hashes_of(partial, RULES_DIR),
+        **hashes_of(partial, MACROS_DIR),
         BATCHES_FILE: file_sha256(partial / BATCHES_FILE),
         MODELS_FILE: file_sha256(partial / MODELS_FILE),
     }

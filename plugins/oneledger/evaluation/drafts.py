@@ -1,64 +1,123 @@
-"""A draft of changed rules, laid over the rules in force."""
+"""Drafts of changed rules, laid over the rules in force."""
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
 
-from oneledger.evaluation.rule_tables import RuleRow, RuleSet, RuleTable, date_of, number_of
+from oneledger.evaluation.rule_tables import SEEDS_DIR, RuleRow, RuleSet, RuleTable, date_of, number_of, read_folder
 from oneledger.settings import ConfigurationError
+
+_FOR_INSTANCE = "for instance: indicator: [{family: application_system, indicator_id: use, weight: 45}]"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Changed rules under a name."""
+
+    name: str
+    rules: RuleSet
 
 
 def overlay(rules: RuleSet, path: Path) -> RuleSet:
-    """The rules with the changed rows of a YAML draft; ``rules`` itself stays as it is.
+    """The rules changed by a draft; ``rules`` itself stays as it is.
 
-    The draft maps table names to rows. A row names key columns (all, or some: then every row that agrees is meant) and
-    the columns that change. It changes the rows in force; with ``effective_from`` these end the day before and the
+    A YAML draft maps table names to rows. A row names key columns (all, or some: then every row that agrees is meant)
+    and the columns that change. It changes the rows in force; with ``effective_from`` these end the day before and the
     changed ones follow. ``remove: true`` takes rows out. A row with a whole key that is not there yet is added.
 
         indicator:
           - {family: application_system, indicator_id: use, weight: 45}
 
+    A folder holds whole tables as CSV files; they take the place of those with the same name. The metrics are SQL and
+    stay as they are.
+
     Raises:
         ConfigurationError: the draft cannot be read, names an unknown table or column, or means no row.
     """
-    tables = dict(rules.tables)
-    for name, drafted in _read_draft(path).items():
-        if name not in tables:
+    if path.is_dir():
+        return _with_tables_of(rules, path)
+    document = _composed(path)
+    if not isinstance(document, yaml.MappingNode):
+        raise ConfigurationError(f"The draft {path} must map rule tables to lists of rows, {_FOR_INSTANCE}")
+    return _carried_out(rules, document, path)
+
+
+def read_drafts(rules: RuleSet, path: Path) -> list[Draft]:
+    """One draft as ``overlay`` takes it, named after the file, or a YAML list of drafts with names.
+
+        - name: use counts more
+          rules:
+            indicator:
+              - {family: application_system, indicator_id: use, weight: 45}
+
+    Raises:
+        ConfigurationError: a draft cannot be read, names an unknown table or column, or means no row.
+    """
+    document = None if path.is_dir() else _composed(path)
+    if not isinstance(document, yaml.SequenceNode):
+        return [Draft(path.stem, overlay(rules, path))]
+    drafts = []
+    for number, one in enumerate(document.value, start=1):
+        parts = {key.value: value for key, value in one.value} if isinstance(one, yaml.MappingNode) else {}
+        name, tables = parts.get("name"), parts.get("rules")
+        if set(parts) - {"name", "rules"} or not isinstance(tables, yaml.MappingNode):
             raise ConfigurationError(
-                f"{path}: there is no rule table {name}. The tables are {', '.join(sorted(tables))}."
+                f"{path}, line {one.start_mark.line + 1}: each draft of a list has a `name` and its `rules`, which map "
+                f"rule tables to lists of rows, {_FOR_INSTANCE}"
             )
-        for cells, line in drafted:
-            tables[name] = _changed(tables[name], cells, str(path), line)
+        told = name.value if isinstance(name, yaml.ScalarNode) and name.value else f"draft {number}"
+        drafts.append(Draft(told, _carried_out(rules, tables, path)))
+    if not drafts:
+        raise ConfigurationError(f"{path} holds no draft. Give a list, each with `name` and `rules`.")
+    return drafts
+
+
+def _with_tables_of(rules: RuleSet, folder: Path) -> RuleSet:
+    others = {path.stem for path in SEEDS_DIR.glob("*.csv")} - set(rules.tables)
+    given = {name: table for name, table in read_folder(folder).items() if name not in others}
+    if not given:
+        raise ConfigurationError(
+            f"{folder} holds no rule table. Give a folder with CSV files such as indicator.csv, or a YAML draft."
+        )
+    for name in given:
+        _must_be_known(rules, name, str(folder))
+    return replace(rules, tables={**rules.tables, **given})
+
+
+def _composed(path: Path) -> yaml.Node | None:
+    try:
+        return yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"The draft {path} cannot be read: {error}. It must be YAML in UTF-8.") from error
+
+
+def _carried_out(rules: RuleSet, document: yaml.MappingNode, path: Path) -> RuleSet:
+    """The rules with the rows of one draft."""
+    tables = dict(rules.tables)
+    for name, rows in document.value:
+        _must_be_known(rules, name.value, f"{path}, line {name.start_mark.line + 1}")
+        for row in rows.value if isinstance(rows, yaml.SequenceNode) else [rows]:
+            is_plain = isinstance(row, yaml.MappingNode) and all(
+                isinstance(cell, yaml.ScalarNode) for pair in row.value for cell in pair
+            )
+            if not is_plain or not isinstance(rows, yaml.SequenceNode):
+                raise ConfigurationError(
+                    f"{path}, line {row.start_mark.line + 1}: {name.value} must be a list of rows, {_FOR_INSTANCE}"
+                )
+            cells = {column.value: "" if value.value == "null" else value.value for column, value in row.value}
+            tables[name.value] = _changed(tables[name.value], cells, str(path), row.start_mark.line + 1)
     return replace(rules, tables=tables)
 
 
-def _read_draft(path: Path) -> dict[str, list[tuple[dict[str, str], int]]]:
-    try:
-        document = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"The draft {path} cannot be read: {error}. It must be YAML in UTF-8.") from error
-    problem = ConfigurationError(
-        f"The draft {path} must map rule tables to lists of rows, for instance: "
-        "indicator: [{family: application_system, indicator_id: use, weight: 45}]"
-    )
-    if not isinstance(document, yaml.MappingNode):
-        raise problem
-    drafted: dict[str, list[tuple[dict[str, str], int]]] = {}
-    for name, rows in document.value:
-        if not isinstance(rows, yaml.SequenceNode):
-            raise problem
-        for row in rows.value:
-            if not isinstance(row, yaml.MappingNode):
-                raise problem
-            if not all(isinstance(cell, yaml.ScalarNode) for pair in row.value for cell in pair):
-                raise problem
-            cells = {column.value: "" if value.value == "null" else value.value for column, value in row.value}
-            drafted.setdefault(name.value, []).append((cells, row.start_mark.line + 1))
-    return drafted
+def _must_be_known(rules: RuleSet, name: str, where: str) -> None:
+    if name not in rules.tables:
+        raise ConfigurationError(
+            f"{where}: there is no rule table {name}. The tables are {', '.join(sorted(rules.tables))}."
+        )
 
 
 def _changed(table: RuleTable, drafted: dict[str, str], file: str, line: int) -> RuleTable:

@@ -16,7 +16,8 @@ from typing import Any
 
 import duckdb
 
-from oneledger.evaluation.rule_tables import ROUNDS, RuleSet, load_rules, write
+from oneledger.evaluation.rule_tables import ROUNDS, RuleSet
+from oneledger.evaluation.rules import load_frozen, write
 from oneledger.publishing.content import TableContent, hash_relation, quote
 from oneledger.publishing.evaluation_basis import FOLDER, INPUTS_DIR, MODELS_FILE, RULES_DIR
 from oneledger.publishing.versions import FACTS_DIR, PublishedVersion
@@ -105,7 +106,7 @@ def read_basis(version: PublishedVersion) -> Basis:
 
 def published_rules(version: PublishedVersion) -> RuleSet:
     """The rules that a version was built with."""
-    return load_rules(read_basis(version).folder / RULES_DIR)
+    return load_frozen(read_basis(version).folder / RULES_DIR)
 
 
 class Engine:
@@ -132,7 +133,7 @@ class Engine:
         """
         wanted = None if only is None else set(only)
         with tempfile.TemporaryDirectory(prefix="oneledger-rules-") as name:
-            folder = Path(name)
+            folder = Path(name) / RULES_DIR
             write(rules, folder)
             for rule in self.basis.rules:
                 if wanted is None or rule["relation"] in wanted:

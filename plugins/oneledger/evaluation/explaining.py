@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 from typing import Any
 
-from oneledger.evaluation.rule_tables import INDICATORS, Row
+from oneledger.evaluation.catalogue_checks import BANDED_FORMS, in_force
+from oneledger.evaluation.rule_tables import INDICATORS, RuleRow
 from oneledger.evaluation.runs import find_run
 from oneledger.evaluation.tables import Evaluated, open_preferred
 from oneledger.settings import ConfigurationError, Settings
 
-_ALREADY_SAID = ("run_id", "period", "app_id")
+_ROUND = ("run_id", "period")
+_ALREADY_SAID = (*_ROUND, "app_id")
 
 
 class AmbiguousNameError(Exception):
@@ -30,8 +33,9 @@ def explain(settings: Settings, app: str, run_id: str | None = None) -> dict[str
 
     Returns:
         ``evaluation`` (run, round, version, rules), ``app``, ``population`` (scope and reason), ``indicators`` (one
-        item each: inputs, value, points, weight, status, reason, the rule with its source, the bands), ``score`` (the
-        arithmetic), ``stars`` (band, the next one and how far it is).
+        item each: all that ``evaluation.indicator_points`` says, the rule with its source, the bands), ``score`` (the
+        arithmetic), ``stars`` (band, the next one and how far it is); ``disposition``, ``suspicious_use``,
+        ``merge_candidates`` and ``funding_share`` (of the app's projects) as far as the run knows them.
 
     Raises:
         ConfigurationError: there is no such app; the message names those that are spelt alike.
@@ -50,6 +54,7 @@ def explain(settings: Settings, app: str, run_id: str | None = None) -> dict[str
             "indicators": [],
             "score": None,
             "stars": None,
+            **_consequences(evaluated, app_id),
         }
         if not stars:
             return answer
@@ -82,50 +87,61 @@ def _find(evaluated: Evaluated, app: str) -> dict[str, Any]:
 
 
 def _indicator(evaluated: Evaluated, candidate: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
-    rule = _rule_of(evaluated, candidate, row)
-    bands = _bands_of(evaluated, candidate, row["indicator_id"])
+    """What the index says, the row of the catalogue behind it, and the whole curve or all steps where it has bands."""
+    rule = _rule_of(evaluated, candidate, row["indicator_id"])
+    bands = _bands_of(evaluated, candidate, row) if row["scoring_method"] in BANDED_FORMS else []
+    return {**{key: value for key, value in row.items() if key not in _ALREADY_SAID}, "rule": rule, "bands": bands}
+
+
+def _rule_of(evaluated: Evaluated, candidate: dict[str, Any], indicator_id: str) -> dict[str, str]:
+    """The row of the catalogue for the app's family and side, in force at the end of the period."""
+    found = [
+        row.cells
+        for row in _in_force(evaluated, INDICATORS)
+        if row["indicator_id"] == indicator_id
+        and row["family"] == candidate["family"]
+        and row["side"] in ("all", candidate["side"])
+    ]
+    return found[0] if found else {}
+
+
+def _bands_of(evaluated: Evaluated, candidate: dict[str, Any], row: dict[str, Any]) -> list[dict[str, float]]:
+    bands = [
+        {"lower_value": float(band["lower_value"]), "points": float(band["points_share"]) * row["weight"]}
+        for band in _in_force(evaluated, "scoring_band")
+        if band["indicator_id"] == row["indicator_id"]
+        and band["family"] in ("all", candidate["family"])
+        and band["side"] in ("all", candidate["side"])
+    ]
+    return sorted(bands, key=lambda one: one["lower_value"])
+
+
+def _in_force(evaluated: Evaluated, table: str) -> list[RuleRow]:
+    return in_force(evaluated.rules.rows(table), dt.date.fromisoformat(evaluated.round["period_end_on"]))
+
+
+def _consequences(evaluated: Evaluated, app_id: str) -> dict[str, Any]:
+    """What else the evaluation says of the app; None for a table that the run does not hold."""
+
+    def of(table: str, where: str, order: str) -> list[dict[str, Any]] | None:
+        if not evaluated.has(table):
+            return None
+        mentions = [app_id] * where.count("?")
+        rows = evaluated.rows(f"select * from {table} where {where} order by {order}", mentions)
+        return [{key: value for key, value in row.items() if key not in _ROUND} for row in rows]
+
+    proposed = of("disposition", "app_id = ?", "subject_id")
     return {
-        **{key: value for key, value in row.items() if key not in _ALREADY_SAID},
-        "title_zh": row.get("title_zh") or rule.get("title_zh"),
-        "title_en": row.get("title_en") or rule.get("title_en"),
-        "rule": rule,
-        "bands": bands,
-        "band": _band_hit(bands, row["value"]),
-    }
-
-
-def _rule_of(evaluated: Evaluated, candidate: dict[str, Any], row: dict[str, Any]) -> Row:
-    """The row of the catalogue: the indicator's, in force at the end of the period, of the app's family if it says."""
-    table = evaluated.rules.tables.get(INDICATORS)
-    found = [one for one in table.rows if one["indicator_id"] == row["indicator_id"]] if table else []
-    found = [one for one in found if _is_in_force(one, evaluated.round["period_end_on"])]
-    family = row.get("family") or candidate.get("family")
-    return next((one for one in found if one.get("family") in (None, "", "all", family)), found[0] if found else {})
-
-
-def _bands_of(evaluated: Evaluated, candidate: dict[str, Any], indicator_id: str) -> list[Row]:
-    table = evaluated.rules.tables.get("scoring_band")
-    if table is None:
-        return []
-    fits = ("", "all", candidate.get("side"), candidate.get("family"))
-    return sorted(
-        (
-            one
-            for one in table.rows
-            if one.get("indicator_id") == indicator_id
-            and one.get("applies_to", "all") in fits
-            and _is_in_force(one, evaluated.round["period_end_on"])
-        ),
-        key=lambda one: float(one.get("lower_value") or 0),
-    )
-
-
-def _band_hit(bands: list[Row], value: float | None) -> Row | None:
-    """The band with the highest lower bound that the value reaches."""
-    if value is None:
-        return None
-    reached = [one for one in bands if one.get("lower_value") not in (None, "") and value >= float(one["lower_value"])]
-    return reached[-1] if reached else None
+        "disposition": proposed[0] if proposed else None,
+        "suspicious_use": of("suspicious_use", "app_id = ?", "kind"),
+        "merge_candidates": of("merge_candidate", "first_app_id = ? or second_app_id = ?", "strength desc"),
+        "funding_share": of(
+            "funding_share", "project_id in (select project_id from project_app_link where app_id = ?)",
+            "budget_year, project_id",
+        )
+        if evaluated.has("project_app_link")
+        else None,
+    }  # fmt: skip
 
 
 def _score(stars: dict[str, Any], indicators: list[dict[str, Any]]) -> dict[str, Any]:
@@ -137,7 +153,9 @@ def _score(stars: dict[str, Any], indicators: list[dict[str, Any]]) -> dict[str,
     return {
         "score": stars["score"],
         "status": stars["status"],
-        "reason": stars.get("reason"),
+        "reason": stars["reason"],
+        "reason_zh": stars["reason_zh"],
+        "reason_en": stars["reason_en"],
         "points": points,
         "scored_weight": weight,
         "withheld_weight": withheld,
@@ -147,11 +165,9 @@ def _score(stars: dict[str, Any], indicators: list[dict[str, Any]]) -> dict[str,
 
 
 def _stars(evaluated: Evaluated, stars: dict[str, Any]) -> dict[str, Any]:
-    day = evaluated.round["period_end_on"]
-    table = evaluated.rules.tables.get("star_band")
     bands = sorted(
-        ({"stars": int(one["stars"]), "minimum_score": float(one["minimum_score"])} for one in table.rows
-         if _is_in_force(one, day)) if table else (),
+        ({"stars": int(one["stars"]), "minimum_score": float(one["minimum_score"])}
+         for one in _in_force(evaluated, "star_band")),
         key=lambda one: one["minimum_score"],
     )  # fmt: skip
     score = stars["score"]
@@ -159,13 +175,9 @@ def _stars(evaluated: Evaluated, stars: dict[str, Any]) -> dict[str, Any]:
     reached = [one for one in bands if score is not None and one["minimum_score"] <= score]
     return {
         "stars": stars["stars"],
-        "state": stars.get("stars_state"),
+        "state": stars["stars_state"],
         "bands": bands,
         "band": reached[-1] if reached else None,
         "next_band": {**above[0], "points_missing": round(above[0]["minimum_score"] - score, 6)} if above else None,
         "points_above_band": round(score - reached[-1]["minimum_score"], 6) if reached else None,
     }
-
-
-def _is_in_force(row: Row, day: str) -> bool:
-    return (row.get("effective_from") or "") <= day <= (row.get("effective_to") or "9999-12-31")

@@ -23,7 +23,7 @@ class Metric:
 
     metric_id: str
     definition: dict[str, Any] = field(hash=False)
-    line: int
+    line: int = field(compare=False)
 
     @property
     def parents(self) -> tuple[str, ...]:

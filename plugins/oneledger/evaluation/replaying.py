@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from oneledger.catalogue import load_catalogue
-from oneledger.evaluation.rule_tables import load_rules, rules_hash, write
+from oneledger.evaluation.rules import load_frozen, metrics_file, rules_hash
 from oneledger.evaluation.runs import find_run, verify_run
 from oneledger.outcomes import Outcome, new_run_id
 from oneledger.publishing.build import published_models
@@ -93,15 +93,15 @@ def _link_landing(settings: Settings, home: Settings, run: EvaluationRun) -> Seq
 
 
 def _lay_out_project(settings: Settings, home: Settings, run: EvaluationRun) -> None:
-    """A copy of today's dbt project whose rule seeds are those of the run."""
+    """A copy of today's dbt project whose rule seeds and metrics are those of the run."""
     shutil.copytree(settings.dbt_project_dir, home.dbt_project_dir, ignore=shutil.ignore_patterns("target", "logs"))
-    given = home.project_root / "rules"
-    write(load_rules(run.path / RULES_DIR), given)
+    rules = run.path / RULES_DIR
     seeds = {path.name: path for path in (home.dbt_project_dir / "seeds").rglob("*.csv")}
-    for path in sorted(given.glob("*.csv")):
+    for path in sorted(rules.glob("*.csv")):
         # A rule table that the project no longer has is not put in: its absence shows as a difference.
         if path.name in seeds:
             shutil.copyfile(path, seeds[path.name])
+    shutil.copyfile(metrics_file(rules), metrics_file(home.dbt_project_dir / "seeds"))
 
 
 def _link_confirmed(settings: Settings, home: Settings, run: EvaluationRun) -> None:
@@ -207,7 +207,7 @@ def _changed_since(settings: Settings, run: EvaluationRun) -> list[dict[str, str
     changes = [
         {"what": name, "then": str(record[name]), "now": now} for name, now in present.items() if record[name] != now
     ]
-    if rules_hash(load_rules(run.path / RULES_DIR)) != record["rules_hash"]:
+    if rules_hash(load_frozen(run.path / RULES_DIR)) != record["rules_hash"]:
         changes.append({"what": RULES_DIR, "then": record["rules_hash"], "now": "the run's own rules were changed"})
     return changes
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-from oneledger.evaluation.rule_tables import ROUNDS, Row, RuleSet
+from oneledger.evaluation.rule_tables import ROUNDS, RuleRow, RuleSet
 from oneledger.settings import ConfigurationError
 
 _QUARTER = re.compile(r"(\d{4})-Q([1-4])")
 
 
-def rules_for_round(rules: RuleSet, period: str | None, as_of_on: dt.date) -> tuple[RuleSet, Row]:
+def rules_for_round(rules: RuleSet, period: str | None, as_of_on: dt.date) -> tuple[RuleSet, RuleRow]:
     """The rules with the rounds up to the wanted one, and the row of that round.
 
     Args:
@@ -22,7 +22,7 @@ def rules_for_round(rules: RuleSet, period: str | None, as_of_on: dt.date) -> tu
     Raises:
         ConfigurationError: there is no such period, or its data are not complete; it says what to do.
     """
-    rounds = sorted(rules.tables[ROUNDS].rows, key=lambda row: (row["period_end_on"], row["cut_off_on"]))
+    rounds = sorted(rules.rows(ROUNDS), key=lambda row: (row["period_end_on"], row["cut_off_on"]))
     if not rounds:
         raise ConfigurationError(f"The rules have no row in {ROUNDS}. Add one: every other round takes after it.")
     if period is None:
@@ -50,7 +50,7 @@ def rules_for_round(rules: RuleSet, period: str | None, as_of_on: dt.date) -> tu
     return rules.with_rows(ROUNDS, [*earlier, chosen]), chosen
 
 
-def _derived(period: str, model: Row) -> Row:
+def _derived(period: str, model: RuleRow) -> RuleRow:
     match = _QUARTER.fullmatch(period)
     if match is None:
         raise ConfigurationError(
@@ -70,7 +70,8 @@ def _derived(period: str, model: Row) -> Row:
         "source": f"derived from round {model['round_id']}: same settings, the quarter as period, cut off on its last "
         "day",
     }
-    return {**model, **{key: value for key, value in derived.items() if key in model}}
+    given = {key: value for key, value in derived.items() if key in model.cells}
+    return RuleRow({**model.cells, **given}, model.file, model.line)
 
 
 def _last_complete_quarter(day: dt.date) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from oneledger.settings import PROJECT_ROOT, ConfigurationError
 
 SEEDS_DIR = PROJECT_ROOT / "dbt_project" / "seeds"
 FOREVER = dt.date(9999, 12, 31)
+INDICATORS = "indicator"
+ROUNDS = "evaluation_round"
 _SCHEMA = "evaluation"
 
 
@@ -35,11 +38,11 @@ class RuleShape:
 
 @dataclass(frozen=True)
 class RuleRow:
-    """One row as text, and the file and line (of the CSV, or of a draft) that it stands on."""
+    """One row as text, and the file and line (of the CSV, or of a draft) that it stands on; equal by its text."""
 
     cells: dict[str, str]
-    file: str
-    line: int
+    file: str = field(compare=False)
+    line: int = field(compare=False)
 
     def __getitem__(self, column: str) -> str:
         return self.cells.get(column, "")
@@ -52,7 +55,7 @@ class RuleTable:
     shape: RuleShape
     columns: tuple[str, ...]
     rows: tuple[RuleRow, ...]
-    file: str | None
+    file: str | None = field(compare=False)
 
     @property
     def name(self) -> str:
@@ -63,14 +66,22 @@ class RuleTable:
 class RuleSet:
     """All rule tables by seed name, and the metrics that they refer to."""
 
-    tables: dict[str, RuleTable]
+    tables: Mapping[str, RuleTable]
     metrics: tuple[Metric, ...]
-    metrics_file: str
+    metrics_file: str = field(compare=False)
 
     def rows(self, name: str) -> tuple[RuleRow, ...]:
         """The rows of a table; none when the rule set has no such table."""
         table = self.tables.get(name)
         return table.rows if table else ()
+
+    def with_rows(self, name: str, rows: Iterable[RuleRow]) -> RuleSet:
+        """The same rules with other rows in one table."""
+        return replace(self, tables={**self.tables, name: replace(self.tables[name], rows=tuple(rows))})
+
+    def without(self, name: str) -> RuleSet:
+        """The same rules without a table."""
+        return replace(self, tables={one: table for one, table in self.tables.items() if one != name})
 
 
 @cache
@@ -120,6 +131,15 @@ def read_table(shape: RuleShape, path: Path) -> RuleTable:
             return RuleTable(shape, tuple(reader.fieldnames or ()), tuple(rows), str(path))
     except (UnicodeDecodeError, csv.Error) as error:
         raise ConfigurationError(f"{path} is not CSV in UTF-8: {error}. Save it as CSV in UTF-8.") from error
+
+
+def read_folder(folder: Path) -> dict[str, RuleTable]:
+    """Every rule table that lies in a folder, by name; one that the project does not know has no types and no key."""
+    shapes = rule_shapes()
+    return {
+        path.stem: read_table(shapes.get(path.stem) or RuleShape(path.stem, {}, (), ()), path)
+        for path in sorted(folder.glob("*.csv"))
+    }
 
 
 def date_of(text: str) -> dt.date | None:

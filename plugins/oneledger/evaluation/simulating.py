@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from oneledger.evaluation.drafting import choose_rules, distribution
+from oneledger.evaluation.drafting import choose_rules, distribution, told
+from oneledger.evaluation.drafts import Draft
 from oneledger.evaluation.engine import Engine, EngineError, open_engine, published_rules
-from oneledger.evaluation.rule_tables import (
-    ROUNDS,
-    RuleSet,
-    changed,
-    check,
-    overlay,
-    read_yaml,
-    rescaled,
-    rules_hash,
-)
+from oneledger.evaluation.rule_problems import RuleProblem
+from oneledger.evaluation.rule_tables import ROUNDS, RuleSet
+from oneledger.evaluation.rules import check, read_drafts, rescale, rules_hash
 from oneledger.publishing.versions import resolve
 from oneledger.settings import ConfigurationError, Settings
 
 # Apps that keep their stars are many when a weight changes: so many with the biggest change are told.
 _SHOWN_SCORES = 50
-
-
-@dataclass(frozen=True)
-class RuleDraft:
-    """One set of draft rules: its name, and what is wrong with it when the validator refuses it."""
-
-    name: str
-    rules: RuleSet
-    problem: str = ""
-    remedy: str = ""
 
 
 def simulate(
@@ -42,21 +25,20 @@ def simulate(
     *,
     period: str | None = None,
     version: str = "current",
-    rescale: bool = False,
+    is_rescaled: bool = False,
 ) -> dict[str, Any]:
     """Evaluate a period with the published rules and with one or many drafts.
 
     Args:
-        rules_path: a YAML file with ``changes``, or with ``drafts`` (a list, each with ``name`` and ``changes``), or a
-            folder of CSV files.
+        rules_path: a YAML draft, a YAML list of drafts with names, or a folder of CSV files.
         period: ``2022-Q3``; None means the newest round whose data are in.
         version: current, or the start of a version's name.
-        rescale: bring weights that no longer add to 100 back to it, in proportion, instead of refusing the draft.
+        is_rescaled: bring weights that no longer add to 100 back to it, in proportion, instead of refusing the draft.
 
     Returns:
         ``version``, ``period``, ``base`` (distribution), ``seconds`` and ``items``: one a draft with its distribution,
         how many apps rise, fall or change their score, and ``apps`` (all whose stars or status change, and the
-        biggest changes of score); a refused draft has ``problem`` and ``remedy`` instead.
+        biggest changes of score); a refused draft has ``problem``, ``remedy`` and ``problems`` instead.
 
     Raises:
         ConfigurationError: the file cannot be read or changes what is not there, or the period is unknown.
@@ -65,7 +47,7 @@ def simulate(
     published = resolve(settings, version)
     with open_engine(settings, published) as engine:
         base, chosen = choose_rules(engine, period)
-        drafts = read_drafts(base, rules_path, rescale=rescale)
+        drafts = read_drafts(base, rules_path)
         _prepare(engine, base, is_published=rules_hash(base) == rules_hash(published_rules(published)))
         round_id = chosen["round_id"]
         engine.connection.execute(
@@ -76,9 +58,10 @@ def simulate(
         before = distribution(engine, round_id)
         items = []
         touched: set[str] = set()
-        for draft in drafts:
-            if draft.problem:
-                items.append({"name": draft.name, "ok": False, "problem": draft.problem, "remedy": draft.remedy})
+        for given in drafts:
+            draft = Draft(given.name, rescale(given.rules)) if is_rescaled else given
+            if problems := check(draft.rules):
+                items.append(_refused(draft, problems))
                 continue
             item, touched = _simulate(engine, base, draft, round_id, touched)
             items.append(item)
@@ -92,39 +75,11 @@ def simulate(
     }
 
 
-def read_drafts(base: RuleSet, path: Path, *, rescale: bool = False) -> list[RuleDraft]:
-    """The drafts that a file or folder describes, each put before the validator.
-
-    Raises:
-        ConfigurationError: a draft changes what is not there.
-    """
-    content = None if path.is_dir() else read_yaml(path)
-    if isinstance(content, dict) and "drafts" in content:
-        content = content["drafts"]
-    if isinstance(content, list):
-        drafts = [
-            RuleDraft(
-                str(one.get("name") or f"draft {number}"),
-                changed(base, one.get("changes"), f"{path}, draft {number}"),
-            )
-            for number, one in enumerate(content, start=1)
-            if isinstance(one, dict)
-        ]
-        if len(drafts) != len(content) or not drafts:
-            raise ConfigurationError(f"{path}: every draft must be a mapping with `name` and `changes`.")
-    else:
-        drafts = [RuleDraft(path.stem, overlay(base, path))]
-    return [_judged(one, rescale) for one in drafts]
-
-
-def _judged(draft: RuleDraft, rescale: bool) -> RuleDraft:
-    rules = rescaled(draft.rules) if rescale else draft.rules
-    problems = check(rules)
-    if not problems:
-        return RuleDraft(draft.name, rules)
-    return RuleDraft(
-        draft.name, rules, "; ".join(f"{one.table}: {one.problem}" for one in problems), problems[0].remedy
-    )
+def _refused(draft: Draft, problems: list[RuleProblem]) -> dict[str, Any]:
+    return {
+        "name": draft.name, "ok": False, "problem": told(problems), "remedy": problems[0].remedy,
+        "problems": [one.as_item() for one in problems],
+    }  # fmt: skip
 
 
 def _prepare(engine: Engine, base: RuleSet, *, is_published: bool) -> None:
@@ -137,7 +92,7 @@ def _prepare(engine: Engine, base: RuleSet, *, is_published: bool) -> None:
 
 
 def _simulate(
-    engine: Engine, base: RuleSet, draft: RuleDraft, round_id: str, touched: set[str]
+    engine: Engine, base: RuleSet, draft: Draft, round_id: str, touched: set[str]
 ) -> tuple[dict[str, Any], set[str]]:
     """One draft: load what differs from the base (or was changed by the draft before), compute what reads it."""
     differs = {name for name, table in draft.rules.tables.items() if table != base.tables.get(name)}

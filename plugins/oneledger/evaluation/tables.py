@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from oneledger.evaluation.engine import read_basis
-from oneledger.evaluation.rule_tables import ROUNDS, Row, RuleSet, load_rules
+from oneledger.evaluation.rule_tables import ROUNDS, RuleSet
+from oneledger.evaluation.rules import load_frozen
 from oneledger.evaluation.runs import preferred_run
 from oneledger.publishing.content import quote
 from oneledger.publishing.evaluation_basis import RULES_DIR
-from oneledger.publishing.versions import resolve
+from oneledger.publishing.versions import MARTS_FILE, resolve
 from oneledger.settings import ConfigurationError, Settings
 from oneledger.warehouse.evaluation_runs import EvaluationRun
 
@@ -30,7 +32,7 @@ class Evaluated:
 
     connection: duckdb.DuckDBPyConnection
     rules: RuleSet
-    round: Row
+    round: dict[str, str]
     about: dict[str, Any]
 
     def rows(self, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
@@ -46,8 +48,8 @@ class Evaluated:
 
 
 @contextmanager
-def open_run(run: EvaluationRun) -> Iterator[Evaluated]:
-    """The results of a run, as they were frozen."""
+def open_run(settings: Settings, run: EvaluationRun) -> Iterator[Evaluated]:
+    """The results of a run, as they were frozen; ``project_app_link`` is its version's, while that is kept."""
     with duckdb.connect() as connection:
         for path in sorted((run.path / "results").glob("*.parquet")):
             connection.execute(f"create view {quote(path.stem)} as from read_parquet('{_literal(path)}')")
@@ -55,7 +57,8 @@ def open_run(run: EvaluationRun) -> Iterator[Evaluated]:
             "run_id": run.run_id, "state": run.state, "version": run.record["version"], "round_id": run.round_id,
             "period": run.period, "rule_version": run.record["rule_version"], "rules_hash": run.record["rules_hash"],
         }  # fmt: skip
-        yield Evaluated(connection, load_rules(run.path / RULES_DIR), run.record["round"], about)
+        _show_links(connection, settings.published_dir / run.record["version"] / MARTS_FILE)
+        yield Evaluated(connection, load_frozen(run.path / RULES_DIR), run.record["round"], about)
 
 
 @contextmanager
@@ -67,13 +70,13 @@ def open_live(settings: Settings, version: str = "current") -> Iterator[Evaluate
     """
     published = resolve(settings, version)
     basis = read_basis(published)
-    rules = load_rules(basis.folder / RULES_DIR)
+    rules = load_frozen(basis.folder / RULES_DIR)
     with duckdb.connect() as connection:
-        connection.execute(f"attach '{_literal(published.marts_path)}' as published (read_only)")
+        _show_links(connection, published.marts_path)
         evaluated = {row[0] for row in connection.execute(
             "select distinct run_id from published.evaluation.population"
         ).fetchall()}  # fmt: skip
-        rounds = [row for row in rules.tables[ROUNDS].rows if row["round_id"] in evaluated]
+        rounds = [row for row in rules.rows(ROUNDS) if row["round_id"] in evaluated]
         if not rounds:
             raise ConfigurationError(
                 f"Version {published.version} has evaluated no round yet: the data go to {basis.as_of_on}. Name a run "
@@ -88,17 +91,30 @@ def open_live(settings: Settings, version: str = "current") -> Iterator[Evaluate
             connection.execute(f"create view {name} as from published.evaluation.{name}{where}")
         about = {
             "run_id": None, "state": "live", "version": published.version, "round_id": newest["round_id"],
-            "period": newest["period"], "rule_version": newest.get("rule_version"), "rules_hash": None,
+            "period": newest["period"], "rule_version": newest["rule_version"], "rules_hash": None,
         }  # fmt: skip
-        yield Evaluated(connection, rules, newest, about)
+        yield Evaluated(connection, rules, newest.cells, about)
 
 
 @contextmanager
 def open_preferred(settings: Settings, run: EvaluationRun | None) -> Iterator[Evaluated]:
     """A named run; else the confirmed run of the newest round, else its draft, else the live tables."""
     chosen = run or preferred_run(settings)
-    with open_run(chosen) if chosen else open_live(settings) as evaluated:
+    with open_run(settings, chosen) if chosen else open_live(settings) as evaluated:
         yield evaluated
+
+
+def _show_links(connection: duckdb.DuckDBPyConnection, marts_path: Path) -> None:
+    """Attach a version as ``published``; its links of projects and apps say which money belongs to an app."""
+    if not marts_path.is_file():
+        return
+    connection.execute(f"attach '{_literal(marts_path)}' as published (read_only)")
+    known = connection.execute(
+        "select 1 from duckdb_tables() where database_name = 'published' and schema_name = 'marts'"
+        " and table_name = 'project_app_link'"
+    ).fetchone()
+    if known:
+        connection.execute("create view project_app_link as from published.marts.project_app_link")
 
 
 def _literal(path: object) -> str:

@@ -5,6 +5,7 @@ Written into ``<version>/evaluation/``:
 ``models.json``   the models of schema ``evaluation`` in the order in which they are run, each with its SQL, columns
                   and what it reads; the rule tables with their columns; the inputs; which marts read rules too
 ``rules/*.csv``   the bytes of the rule seeds
+``macros/metrics.sql``   the metrics that the rules refer to, as they were defined for the build
 ``inputs/*.parquet``   relations outside the published schemas that the evaluation reads (the day as of which it is
                   computed, results confirmed before)
 
@@ -22,11 +23,12 @@ from typing import Any
 import duckdb
 
 from oneledger.publishing.content import quote
-from oneledger.warehouse.built_models import EVALUATION_SCHEMA, BuiltModel, last_build
+from oneledger.warehouse.built_models import EVALUATION_SCHEMA, METRICS, BuiltModel, last_build
 
 FOLDER = "evaluation"
 MODELS_FILE = "models.json"
 RULES_DIR = "rules"
+MACROS_DIR = "macros"
 INPUTS_DIR = "inputs"
 _PUBLISHED = ("marts", EVALUATION_SCHEMA)
 # About the installation's own runs, which an evaluation of apps neither reads nor gives.
@@ -46,9 +48,12 @@ def write_basis(connection: duckdb.DuckDBPyConnection, version_folder: Path) -> 
     rules = [one for one in built.values() if one.schema == EVALUATION_SCHEMA and one.is_seed]
     folder = version_folder / FOLDER
     (folder / RULES_DIR).mkdir(parents=True)
+    (folder / MACROS_DIR).mkdir()
     (folder / INPUTS_DIR).mkdir()
     for rule in rules:
         (folder / RULES_DIR / str(rule.file_name)).write_bytes(rule.content or b"")
+    metrics = built[METRICS]
+    (folder / MACROS_DIR / str(metrics.file_name)).write_bytes(metrics.content or b"")
     basis = {
         "models": [
             {

@@ -15,6 +15,8 @@ from typing import Any
 import duckdb
 
 EVALUATION_SCHEMA = "evaluation"
+# The macro that defines the metrics stands among the models like a rule table of a schema of its own.
+METRICS = "macro.metrics"
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class BuiltModel:
         sql: the compiled SQL of an evaluation model; None for everything else.
         reads: the relations that it selects from, ``schema.name`` each, in alphabetical order.
         file_name: of a seed, its CSV file; None for models.
-        content: the bytes of an evaluation seed's CSV file; None for everything else.
+        content: the bytes of an evaluation seed's CSV file, or of the file with the metrics; None for everything else.
     """
 
     relation: str
@@ -79,6 +81,10 @@ def read_build(manifest_path: Path, results: Iterable[Any], project_dir: Path) -
                 content=(project_dir / node["original_file_path"]).read_bytes() if is_evaluation and is_seed else None,
             )
         )
+    for macro in manifest["macros"].values():
+        path = Path(macro["original_file_path"])
+        if macro["package_name"] == manifest["metadata"]["project_name"] and f"macro.{macro['name']}" == METRICS:
+            built.append(BuiltModel(METRICS, False, None, (), path.name, (project_dir / path).read_bytes()))
     return sorted(built, key=lambda one: one.relation)
 
 

@@ -25,6 +25,10 @@ REJECTION_FILE = "rejection.json"
 RESULTS_DIR = "results"
 State = Literal["draft", "stopped", "confirmed", "superseded", "rejected"]
 DECIDED: tuple[State, ...] = ("confirmed", "superseded", "rejected")
+# Money that was confirmed once is frozen for good: of each project and year the first computed share counts, also
+# when the run that confirmed it was superseded since.
+_FROZEN_KEYS = {"funding_share": ("project_id", "budget_year")}
+_FROZEN_WHEN = "state = 'computed'"
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,8 @@ def load_decided_runs(connection: duckdb.DuckDBPyConnection, folder: Path) -> in
     """Replace ``control.evaluation_run`` and schema ``confirmed`` by what the run folders say now.
 
     Every table of schema ``confirmed`` has the columns of the result, and ``evaluation_run_id``. One that was
-    created with columns of its own keeps them and takes over those that it shares with the result.
+    created with columns of its own keeps them and takes over those that it shares with the result. Of the funding
+    share the first confirmation of a project and year stays for good.
 
     Returns:
         How many runs are in force.
@@ -110,8 +115,13 @@ def load_decided_runs(connection: duckdb.DuckDBPyConnection, folder: Path) -> in
             ).fetchall()
         }
         results = {path.stem for run in in_force for path in (run.path / RESULTS_DIR).glob("*.parquet")}
+        once_confirmed = sorted(
+            (run for run in decided if run.state in ("confirmed", "superseded")),
+            key=lambda run: (run.decision["decided_at"], run.run_id),
+        )
         for table in sorted(existing | results):
-            _load(connection, table, in_force, is_known=table in existing)
+            runs = once_confirmed if table in _FROZEN_KEYS else in_force
+            _load(connection, table, runs, is_known=table in existing)
         connection.execute("commit")
     except BaseException:
         connection.execute("rollback")
@@ -120,17 +130,21 @@ def load_decided_runs(connection: duckdb.DuckDBPyConnection, folder: Path) -> in
 
 
 def _load(connection: duckdb.DuckDBPyConnection, table: str, runs: Sequence[EvaluationRun], *, is_known: bool) -> None:
-    parts = [
-        f"select '{run.run_id}' as evaluation_run_id, * from read_parquet('{_literal(run.result_path(table))}')"
-        for run in runs
-        if run.result_path(table).is_file()
-    ]
+    files = [(run.run_id, run.result_path(table)) for run in runs if run.result_path(table).is_file()]
     target = f'confirmed."{table}"'
     if is_known:
         connection.execute(f"delete from {target}")
-    if not parts:
+    if not files:
         return
-    rows = " union all by name ".join(parts)
+    rows = " union all by name ".join(
+        f"select '{run_id}' as evaluation_run_id, * from read_parquet('{_literal(path)}')" for run_id, path in files
+    )
+    if table in _FROZEN_KEYS:
+        order = ", ".join(f"'{run_id}'" for run_id, _ in files)
+        rows = (
+            f"select * from ({rows}) where {_FROZEN_WHEN} qualify row_number() over (partition by"
+            f" {', '.join(_FROZEN_KEYS[table])} order by list_position([{order}], evaluation_run_id)) = 1"
+        )
     if not is_known:
         connection.execute(f"create table {target} as {rows}")
         return
