@@ -24,8 +24,8 @@ CORRECTED_DAY = "20220915"
 ADDED_VISITORS = 40_000
 CORRECTION = {"reason": "漏报一个发布端的访客", "reference": "申诉2022-17", "name": "李华"}
 DRAFT_RULES = """
-changes:
-  - {table: star_band, where: {stars: 5}, set: {minimum_score: 80}}
+star_band:
+  - {stars: 5, minimum_score: 80}
 """
 
 

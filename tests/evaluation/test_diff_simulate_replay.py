@@ -90,12 +90,15 @@ def test_many_drafts_are_each_compared_with_the_published_rules_not_with_the_dra
     story: Story, tmp_path: Path
 ) -> None:
     drafts = tmp_path / "drafts.yml"
-    lines = ["drafts:"]
-    for number, score in enumerate([80, 90, 85]):
-        lines += [f"  - name: five from {score} ({number})", "    changes:",
-                  f"      - {{table: star_band, where: {{stars: 5}}, set: {{minimum_score: {score}}}}}"]  # fmt: skip
-    drafts.write_text("\n".join(lines), "utf-8")
+    drafts.write_text(
+        "\n".join(
+            f"- {{name: five from {score}, rules: {{star_band: [{{stars: 5, minimum_score: {score}}}]}}}}"
+            for score in (80, 90, 85)
+        ),
+        "utf-8",
+    )
     lower, higher, same = simulate(story.settings, drafts)["items"]
+    assert lower["name"] == "five from 80"
     assert lower["rose_count"] > 0 and lower["fell_count"] == 0
     assert higher["fell_count"] > 0 and higher["rose_count"] == 0
     assert same["apps"] == []
@@ -103,11 +106,14 @@ def test_many_drafts_are_each_compared_with_the_published_rules_not_with_the_dra
 
 def test_weights_that_do_not_add_to_100_are_refused_unless_they_are_rescaled(story: Story, tmp_path: Path) -> None:
     draft = tmp_path / "heavy.yml"
-    draft.write_text(
-        "changes:\n  - {table: indicator, where: {indicator_id: satisfaction}, set: {weight: 45}}\n", "utf-8"
-    )
+    draft.write_text("indicator:\n  - {indicator_id: satisfaction, family: operations, weight: 45}\n", "utf-8")
     answer = story.installation.json("simulate", "--rules", str(draft), expected_code=1)
-    assert "not to 100" in answer["items"][0]["problem"]
+    problem = answer["items"][0]["problems"][0]
+    assert "the weights of operations, service, add up to 120" in problem["problem"]
+    assert (problem["column"], problem["expected"]) == ("weight", "100")
+    assert problem["remedy"] == "Take off 20 points among these indicators"
+    refused = story.installation.oneledger("evaluate", "--rules", str(draft), expected_code=2)
+    assert "add up to 120" in " ".join(refused.stderr.split())
     rescaled = story.installation.json("simulate", "--rules", str(draft), "--rescale")
     assert rescaled["items"][0]["changed_scores_count"] > 0
 

@@ -12,17 +12,8 @@ from hypothesis import strategies as st
 from oneledger.evaluation.diffing import _effects
 from oneledger.evaluation.engine import open_engine, published_rules
 from oneledger.evaluation.rounds import rules_for_round
-from oneledger.evaluation.rule_tables import (
-    ROUNDS,
-    RuleSet,
-    RuleTable,
-    changed,
-    check,
-    load_rules,
-    rescaled,
-    rules_hash,
-    write,
-)
+from oneledger.evaluation.rule_tables import ROUNDS, RuleRow, RuleSet
+from oneledger.evaluation.rules import load_rules
 from oneledger.evaluation.runs import find_run
 from oneledger.publishing.content import hash_relation
 from oneledger.publishing.versions import resolve
@@ -35,16 +26,7 @@ ROUND = {"round_id": "r", "period": "2022-Q3", "period_start_on": "2022-07-01", 
 
 
 def rounds(*rows: dict[str, str]) -> RuleSet:
-    return RuleSet({ROUNDS: RuleTable(ROUNDS, tuple(ROUND), rows)})
-
-
-def weights(*values: float) -> RuleSet:
-    columns = ("indicator_id", "weight", "effective_from", "effective_to")
-    rows = tuple(
-        {"indicator_id": f"i{number}", "weight": f"{value}", "effective_from": "2010-01-01", "effective_to": ""}
-        for number, value in enumerate(values)
-    )
-    return RuleSet({"indicator": RuleTable("indicator", columns, rows)})
+    return load_rules().with_rows(ROUNDS, [RuleRow(row, "rounds", line) for line, row in enumerate(rows, start=2)])
 
 
 def test_the_engine_gives_every_table_of_the_evaluation_and_every_rule_table_as_dbt_built_it(story: Story) -> None:
@@ -72,35 +54,14 @@ def test_the_same_table_is_written_as_the_same_bytes(story: Story, tmp_path: Pat
     assert frozen.read_bytes() == (tmp_path / "one").read_bytes()
 
 
-def test_a_version_carries_the_bytes_of_the_rules_that_it_was_built_with(story: Story) -> None:
+def test_a_version_carries_the_bytes_of_the_rules_and_metrics_that_it_was_built_with(story: Story) -> None:
     version = resolve(story.settings, story.second_version)
     seeds = {path.name: path for path in (PROJECT_ROOT / "dbt_project" / "seeds").rglob("*.csv")}
     carried = sorted((version.path / "evaluation" / "rules").glob("*.csv"))
     assert "indicator.csv" in {path.name for path in carried}
+    metrics = version.path / "evaluation" / "macros" / "metrics.sql"
+    assert metrics.read_bytes() == (PROJECT_ROOT / "dbt_project" / "macros" / "metrics.sql").read_bytes()
     assert all(path.read_bytes() == seeds[path.name].read_bytes() for path in carried)
-
-
-@given(st.lists(st.integers(1, 1000), min_size=1, max_size=12))
-def test_rescaled_weights_add_to_100_and_keep_their_proportions(values: list[int]) -> None:
-    scaled = [float(row["weight"]) for row in rescaled(weights(*values)).tables["indicator"].rows]
-    assert sum(scaled) == pytest.approx(100)
-    assert all(new * values[0] == pytest.approx(scaled[0] * old) for new, old in zip(scaled, values, strict=True))
-    assert check(rescaled(weights(*values))) == []
-
-
-@given(st.lists(st.text(min_size=0, max_size=12), min_size=1, max_size=5))
-def test_rules_survive_being_written_and_the_hash_tells_what_they_say(
-    tmp_path_factory: pytest.TempPathFactory, texts: list[str]
-) -> None:
-    # A carriage return alone is normalised by the CSV reader; no rule table holds one.
-    texts = [text.replace("\r", "").replace("\0", "").encode("utf-8", "ignore").decode() for text in texts]
-    rows = tuple({"rule_id": f"r{number}", "title": text} for number, text in enumerate(texts))
-    rules = RuleSet({"names": RuleTable("names", ("rule_id", "title"), rows)})
-    folder = tmp_path_factory.mktemp("rules")
-    write(rules, folder)
-    assert rules_hash(load_rules(folder)) == rules_hash(rules)
-    other = changed(rules, [{"table": "names", "where": {"rule_id": "r0"}, "set": {"title": texts[0] + "x"}}], "draft")
-    assert rules_hash(other) != rules_hash(rules)
 
 
 @given(st.tuples(*[st.floats(0, 100)] * 4))
@@ -113,12 +74,13 @@ def test_what_data_and_rules_did_adds_up_to_the_whole_change(scores: tuple[float
 def test_a_quarter_without_a_round_gets_one_that_covers_it_and_only_once_it_is_over(day: dt.date) -> None:
     period = f"{day.year}-Q{(day.month + 2) // 3}"
     end = dt.date(day.year + (day.month + 2) // 3 // 4, (day.month + 2) // 3 * 3 % 12 + 1, 1) - dt.timedelta(days=1)
-    rules, derived = rules_for_round(rounds(ROUND), period, end)
+    known = rounds(ROUND)
+    rules, derived = rules_for_round(known, period, end)
     assert derived["period_start_on"] <= day.isoformat() <= derived["period_end_on"] == derived["cut_off_on"]
     assert derived["period_end_on"] == end.isoformat()
-    assert [row["period"] for row in rules.tables[ROUNDS].rows] == ["2022-Q3", period]
+    assert [row["period"] for row in rules.rows(ROUNDS)] == ["2022-Q3", period]
     with pytest.raises(ConfigurationError, match="is not complete"):
-        rules_for_round(rounds(ROUND), period, end - dt.timedelta(days=1))
+        rules_for_round(known, period, end - dt.timedelta(days=1))
 
 
 def test_a_round_that_is_not_complete_says_up_to_when_the_data_go_and_what_to_evaluate_instead() -> None:
@@ -126,17 +88,3 @@ def test_a_round_that_is_not_complete_says_up_to_when_the_data_go_and_what_to_ev
         rules_for_round(rounds(ROUND), "2022-Q4", dt.date(2022, 10, 31))
     with pytest.raises(ConfigurationError, match=r"'2022-Q5' is no period\. Give a quarter as 2022-Q3"):
         rules_for_round(rounds(ROUND), "2022-Q5", dt.date(2022, 10, 31))
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"table": "weights", "where": {}, "set": {}}, "there is no rule table 'weights'; the tables are indicator"),
-        ({"table": "indicator", "where": {"id": 1}, "set": {}}, "indicator has no column id"),
-        ({"table": "indicator", "where": {"indicator_id": "x"}, "set": {"weight": 1}}, "no row of indicator has"),
-        ({"table": "indicator", "set": {"weight": 1}}, "give `where` with `set`"),
-    ],
-)
-def test_a_draft_that_cannot_be_applied_says_which_change_and_why(change: dict[str, object], message: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"draft, change 1: {message}"):
-        changed(weights(60, 40), [change], "draft")

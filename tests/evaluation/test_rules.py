@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from oneledger.evaluation.rules import RuleProblem, check, load_rules, overlay, rules_hash, write
+from oneledger.evaluation.catalogue_checks import FAMILIES
+from oneledger.evaluation.rule_tables import RuleRow, RuleSet, rule_shapes
+from oneledger.evaluation.rules import (
+    RuleProblem,
+    check,
+    load_frozen,
+    load_rules,
+    overlay,
+    read_drafts,
+    rescale,
+    rules_hash,
+    write,
+)
 from oneledger.settings import PROJECT_ROOT, ConfigurationError
 
 PROJECT = PROJECT_ROOT / "dbt_project"
@@ -221,7 +237,11 @@ def test_a_draft_adds_and_removes_rows(tmp_path: Path) -> None:
         ("indicator: [{indicator_id: use, wait: 4}]", "no column wait"),
         ("indicator: [{weight: 4}]", "none of the key columns"),
         ("indicator: [{indicator_id: usage, weight: 4}]", "no row in force has indicator_id usage"),
-        ("- use", "must map rule tables"),
+        ("- use", "has a `name` and its `rules`"),
+        ("use", "must map rule tables"),
+        ("indicator: use", "line 1: indicator must be a list of rows"),
+        ("- {name: a, rule: {star_band: [{stars: 5}]}}", "has a `name` and its `rules`"),
+        ("- {name: a, rules: {star_bands: [{stars: 5}]}}", "no rule table star_bands"),
         ("indicator: {", "cannot be read"),
     ],
 )
@@ -229,7 +249,7 @@ def test_a_draft_that_means_nothing_is_refused(text: str, said: str, tmp_path: P
     draft = tmp_path / "draft.yml"
     draft.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigurationError, match=said):
-        overlay(load_rules(), draft)
+        read_drafts(load_rules(), draft)
 
 
 def test_rules_written_and_read_again_are_the_same_rules(tmp_path: Path) -> None:
@@ -238,6 +258,104 @@ def test_rules_written_and_read_again_are_the_same_rules(tmp_path: Path) -> None
     again = load_rules(tmp_path / "written")
     assert check(again) == []
     assert rules_hash(again) == rules_hash(rules)
+
+
+def test_a_list_of_drafts_gives_each_its_name_and_its_rules_from_the_same_base(tmp_path: Path) -> None:
+    path = tmp_path / "drafts.yml"
+    path.write_text(
+        "- name: lower\n  rules:\n    star_band: [{stars: 5, minimum_score: 80}]\n"
+        "- rules: {star_band: [{stars: 4, minimum_score: 70}]}\n",
+        encoding="utf-8",
+    )
+    drafts = read_drafts(load_rules(), path)
+    assert [draft.name for draft in drafts] == ["lower", "draft 2"]
+    bands = [{row["stars"]: row["minimum_score"] for row in draft.rules.rows("star_band")} for draft in drafts]
+    assert [band["5"] for band in bands] == ["80", "85"]
+    assert [band["4"] for band in bands] == ["75", "70"]
+
+
+def test_a_folder_replaces_whole_tables_and_an_unknown_table_in_it_is_named(tmp_path: Path) -> None:
+    rules = load_rules()
+    (tmp_path / "star_band.csv").write_text(
+        "stars,minimum_score,effective_from,effective_to,rule_version,source\n5,90,2010-01-01,,d,ours\n", "utf-8"
+    )
+    drafted = overlay(rules, tmp_path)
+    assert [row["minimum_score"] for row in drafted.rows("star_band")] == ["90"]
+    assert drafted.tables["indicator"] == rules.tables["indicator"]
+    assert "no band of 4 stars" in check(drafted)[0].problem
+    (tmp_path / "indicators.csv").write_text("indicator_id\n", "utf-8")
+    with pytest.raises(ConfigurationError, match="there is no rule table indicators"):
+        overlay(rules, tmp_path)
+    with pytest.raises(ConfigurationError, match="holds no rule table"):
+        overlay(rules, tmp_path.parent)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    weights=st.lists(st.integers(1, 1000), min_size=10, max_size=10),
+    since=st.dates(dt.date(2011, 1, 1), dt.date(2030, 1, 1)),
+)
+def test_rescaled_weights_add_to_100_for_each_family_and_side_on_every_day_and_keep_their_proportions(
+    weights: list[int], since: dt.date
+) -> None:
+    rules = load_rules()
+    rows: list[RuleRow] = []
+    for number, row in enumerate(rules.rows("indicator")):
+        new = {**row.cells, "weight": str(weights[number % len(weights)])}
+        if number % 4 == 0:
+            # Every fourth weight changes on that day only.
+            rows.append(RuleRow({**row.cells, "effective_to": str(since - dt.timedelta(days=1))}, row.file, row.line))
+            new["effective_from"] = str(since)
+        rows.append(RuleRow(new, row.file, row.line))
+    drafted = rules.with_rows("indicator", rows)
+    scaled = rescale(drafted)
+    assert [one.message for one in check(scaled) if one.column == "weight"] == []
+    for day in (dt.date(2010, 6, 1), since, dt.date(2040, 1, 1)):
+        for family in FAMILIES:
+            for side in ("service", "governance"):
+                before, after = weights_of(drafted, family, side, day), weights_of(scaled, family, side, day)
+                assert before.keys() == after.keys()
+                assert sum(after.values()) == pytest.approx(100)
+                factor = 100 / sum(before.values())
+                assert after == pytest.approx({name: weight * factor for name, weight in before.items()})
+
+
+def weights_of(rules: RuleSet, family: str, side: str, day: dt.date) -> dict[str, float]:
+    return {
+        row["indicator_id"]: float(row["weight"])
+        for row in rules.rows("indicator")
+        if row["family"] == family
+        and row["side"] in ("all", side)
+        and row["effective_from"] <= str(day) <= (row["effective_to"] or "9999-12-31")
+    }
+
+
+def test_weights_that_add_to_100_are_left_as_they_are() -> None:
+    assert rescale(load_rules()) == load_rules()
+
+
+def test_frozen_rules_keep_their_hash_when_the_project_gets_a_table_drops_one_or_defines_a_metric_anew(
+    seeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frozen = tmp_path / "frozen" / "rules"
+    write(load_rules(seeds), frozen)
+    sealed = rules_hash(load_frozen(frozen))
+    assert sealed == rules_hash(load_rules(seeds))
+    shapes = rule_shapes()
+    later = {name: shape for name, shape in shapes.items() if name != "merge_rule"}
+    later["appeal_rule"] = replace(shapes["star_band"], name="appeal_rule")
+    monkeypatch.setattr("oneledger.evaluation.rule_tables.rule_shapes", lambda: later)
+    monkeypatch.setattr("oneledger.evaluation.rules.rule_shapes", lambda: later)
+    assert rules_hash(load_frozen(frozen)) == sealed
+    assert check(load_frozen(frozen)) == []
+    macro = seeds.parent / "macros" / "metrics.sql"
+    macro.write_text(
+        replaced("sum(fact.visitors_count)", "max(fact.visitors_count)")(macro.read_text("utf-8")), "utf-8"
+    )
+    assert rules_hash(load_frozen(frozen)) == sealed != rules_hash(load_rules(seeds))
+    (tmp_path / "frozen" / "macros" / "metrics.sql").unlink()
+    with pytest.raises(ConfigurationError, match="lacks the rules that were frozen"):
+        load_frozen(frozen)
 
 
 def test_the_hash_hangs_on_the_rules_and_not_on_the_order_of_rows(seeds: Path) -> None:

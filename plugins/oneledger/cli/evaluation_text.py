@@ -81,33 +81,39 @@ def print_explanation(answer: dict[str, Any]) -> None:
     say(f"{source}: {_STATES[about['state']]}, period {about['period']}, rules {about['rule_version']}")
     if not answer["is_evaluated"]:
         scope = answer["population"]
-        told = scope.get("scope_reason_zh") or scope.get("reason_zh") or ""
-        say(f"[yellow]未纳入评价 not evaluated:[/yellow] {scope['scope_reason']} {told}")
+        say(f"[yellow]未纳入评价 not evaluated:[/yellow] {scope['scope_reason']} {plain(scope['scope_reason_zh'])} "
+            f"{plain(scope['scope_reason_en'])}")  # fmt: skip
         for key in ("first_listed_on", "rule_version"):
             if scope.get(key) is not None:
                 say(f"  {key}: {scope[key]}")
+        _print_consequences(answer)
         return
     total = answer["score"]["scored_weight"] + answer["score"]["withheld_weight"]
     reached = 0.0
     for one in answer["indicators"]:
-        title = f"{one['title_zh'] or ''} {one['title_en'] or ''} ({one['indicator_id']})"
-        bar = _bar(reached, one["points"] or 0.0, one["weight"], total or 1)
-        if one["status"] == "scored":
-            reached += one["points"]
-            say(f"{bar}  {one['points']:>7.3f} / {one['weight']:g}  {title}")
-            say(f"{'':{_BAR_WIDTH}}  {_inputs(one)}{_band(one)}")
-        else:
-            words = {"withheld": "暂不评 withheld", "not_applicable": "不适用 not applicable"}
-            say(f"{bar}  {'–':>7} / {one['weight']:g}  {title}: {words[one['status']]}, {one['reason']}")
-            say(f"{'':{_BAR_WIDTH}}  {_inputs(one)}")
-        if source_of_rule := one["rule"].get("source"):
-            say(f"{'':{_BAR_WIDTH}}  规则 rule {one['rule_version']}: {plain(source_of_rule)}")
-        for key in ("evidence", "evidence_zh", "evidence_en"):
-            if one.get(key):
-                say(f"{'':{_BAR_WIDTH}}  依据 {key}: {plain(one[key])}")
-    score, stars = answer["score"], answer["stars"]
+        _print_indicator(one, reached, total or 1)
+        reached += one["points"] or 0.0
+    _print_stars(answer["score"], answer["stars"])
+    _print_consequences(answer)
+
+
+def _print_indicator(one: dict[str, Any], reached: float, total: float) -> None:
+    bar = _bar(reached, one["points"] or 0.0, one["weight"], total)
+    title = f"{one['title_zh']} {one['title_en']} ({one['indicator_id']}, {one['dimension']})"
+    points = "–" if one["points"] is None else f"{one['points']:.3f}"
+    say(f"{bar}  {points:>7} / {one['weight']:g}  {title}")
+    below = f"{'':{_BAR_WIDTH}}  "
+    if one["status"] != "scored":
+        words = {"withheld": "[yellow]暂不评 withheld[/yellow]", "not_applicable": "不适用 not applicable"}
+        say(f"{below}{words[one['status']]}: {plain(one['reason_zh'])}; {plain(one['reason_en'])}")
+    say(f"{below}{one['metric_id']} {_inputs(one)}{_band(one)}{_coverage(one)}")
+    say(f"{below}规则 rule {one['rule_version']}, {one['scoring_method']}: {plain(one['rule'].get('source', '–'))}")
+    say(f"{below}依据 evidence: {plain(one['evidence'])}")
+
+
+def _print_stars(score: dict[str, Any], stars: dict[str, Any]) -> None:
     if score["score"] is None:
-        say(f"得分 score: [yellow]暂不评 withheld[/yellow] ({plain(score['reason'])})")
+        say(f"得分 score: [yellow]暂不评 withheld[/yellow] {plain(score['reason_zh'])}; {plain(score['reason_en'])}")
         return
     say(f"得分 score: {score['arithmetic']}")
     reached_text = f"{stars['stars']} 星 stars" if stars["stars"] else "未达星级 no stars"
@@ -121,6 +127,27 @@ def print_explanation(answer: dict[str, Any]) -> None:
         f"; {stars['points_above_band']:g} above the band's {stars['band']['minimum_score']:g}" if stars["band"] else ""
     )
     say(f"星级 stars: {reached_text}{above}{missing}")
+
+
+def _print_consequences(answer: dict[str, Any]) -> None:
+    """What else the evaluation says of the app."""
+    if proposed := answer["disposition"]:
+        word = proposed["disposition"] or proposed["status"]
+        told = plain(f"{proposed['reasons_zh'] or ''} {proposed['reasons_en'] or proposed['reason'] or ''}".strip())
+        say(f"处置建议 disposition: {word} ({proposed['rule_id'] or '–'}): {told}")
+    for one in answer["suspicious_use"] or ():
+        say(f"[yellow]![/yellow] 疑似异常 suspicious, {one['kind']}: {plain(one['sentence_zh'])} "
+            f"{plain(one['sentence_en'])}")  # fmt: skip
+    for one in answer["merge_candidates"] or ():
+        other = "second" if one["first_app_id"] == answer["app"]["app_id"] else "first"
+        word = "合并候选 merge candidate" if one["is_candidate"] else "相似应用 similar app"
+        say(f"{word}: {plain(one[f'{other}_app_name'])} ({one[f'{other}_app_id']}), strength {one['strength']:.2f}; "
+            f"{one['shared_matters_count'] or 0} matters shared")  # fmt: skip
+    for one in answer["funding_share"] or ():
+        money = f"{one['payable_cny']} of {one['budget_cny']} CNY, share {one['share']:.0%}" if one["share"] else "–"
+        frozen = ", 已确认 frozen" if one["is_frozen"] else ""
+        say(f"拨款 funding {one['budget_year']} {plain(one['project_name'])} ({one['project_id']}): {money}{frozen} "
+            f"{plain(one['reason'] or '')}".rstrip())  # fmt: skip
 
 
 def print_diff(answer: dict[str, Any], limit: int) -> None:
@@ -177,10 +204,9 @@ def print_simulation(answer: dict[str, Any], limit: int) -> None:
     say(f"现行 published rules: {distribution_text(answer['base']['distribution'])}")
     for item in answer["items"]:
         if not item["ok"]:
-            say(f"[red]✗[/red] {item['name']}: {plain(item['problem'])}")
-            say(f"    处理 remedy: {plain(item['remedy'])}")
+            say(f"[red]✗[/red] {plain(item['name'])}: {plain(item['problem'])}")
             continue
-        say(f"{item['name']}: {distribution_text(item['distribution'])}; {item['rose_count']} rise, "
+        say(f"{plain(item['name'])}: {distribution_text(item['distribution'])}; {item['rose_count']} rise, "
             f"{item['fell_count']} fall, {item['changed_scores_count']} scores change")  # fmt: skip
         if item["marts_as_published"]:
             marts = ", ".join(item["marts_as_published"])
@@ -240,10 +266,22 @@ def _inputs(one: dict[str, Any]) -> str:
 
 
 def _band(one: dict[str, Any]) -> str:
-    if one["band"] is None:
+    """The stretch of values that the value lies in, with the points of its ends."""
+    if one["band_lower_value"] is None:
         return ""
-    band = one["band"]
-    return f", band from {band.get('lower_value')} ({band.get('points')} points)"
+    lower = f", band {_number(one['band_lower_value'])} → {_number(one['band_lower_points'])} points"
+    if one["band_upper_value"] is None:
+        return lower
+    return f"{lower} … {_number(one['band_upper_value'])} → {_number(one['band_upper_points'])} points"
+
+
+def _coverage(one: dict[str, Any]) -> str:
+    days = (
+        f", {one['covered_days_count']} of {one['expected_days_count']} days"
+        if one["expected_days_count"] is not None
+        else ""
+    )
+    return days + (f", {one['observations_count']} observations" if one["observations_count"] is not None else "")
 
 
 def _fraction(values: dict[str, Any]) -> str:
