@@ -11,7 +11,7 @@ export DO_NOT_TRACK := 1
 export ONELEDGER_WAREHOUSE ?= $(abspath $(HOME_DIR)/warehouse/warehouse.duckdb)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test lint lint-python lint-types lint-sql lint-dbt lint-catalogue bench docs freshness lock clean
+.PHONY: help setup run up test lint lint-python lint-types lint-sql lint-dbt lint-catalogue lint-rules bench docs freshness lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ up: setup ## Airflow with its pages; prints the address and how to log in; Ctrl-
 test: setup ## all tests (TESTS=path and PYTEST_ARGUMENTS="-k name" narrow it down)
 	@$(VENV)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGUMENTS) $(or $(TESTS),tests)
 
-lint: lint-python lint-types lint-sql lint-dbt lint-catalogue ## all of the following; pre-commit runs the same
+lint: lint-python lint-types lint-sql lint-dbt lint-catalogue lint-rules ## all of the following; pre-commit runs the same
 
 lint-python: setup ## ruff, with its Airflow rules
 	$(VENV)/ruff check .
@@ -46,6 +46,9 @@ lint-dbt: setup ## dbt can read its project
 
 lint-catalogue: setup ## the source catalogue is valid
 	$(VENV)/oneledger doctor --catalogue
+
+lint-rules: setup ## the rules of the evaluation add up
+	$(VENV)/oneledger rules check
 
 bench: setup ## rows, seconds per stage, memory, one more day, ratio to plain DuckDB SQL
 	@$(VENV)/python -m benchmarks
@@ -65,6 +68,7 @@ lock: setup ## resolve requirements.in into requirements.lock (hashes, no regist
 clean: ## remove var/, .venv/ and caches of this checkout, and print each
 	@if [ -n "$(ONELEDGER_HOME)" ] && [ "$$(realpath -m "$(ONELEDGER_HOME)")" != "$(CURDIR)/var" ]; then \
 	  echo "kept $(ONELEDGER_HOME) (ONELEDGER_HOME lies outside var/; remove it yourself if you mean it)"; fi
+	@if [ -d var/evaluations ]; then chmod -R u+w var/evaluations; fi # confirmed evaluation runs are read-only
 	@for path in var .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis \
 	  dbt_project/target dbt_project/logs logs $$(find . -name __pycache__ -type d -not -path './.venv/*' -not -path './var/*'); do \
 	  if [ -e "$$path" ] || [ -L "$$path" ]; then echo "removing $$path"; rm -rf -- "$$path"; fi; done

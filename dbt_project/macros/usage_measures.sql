@@ -1,7 +1,8 @@
 {# The measures of app usage that add up over days. #}
 {% macro added_measures() -%}
 {{ return([
-    'page_views_count', 'visits_count', 'visitors_count', 'starts_count', 'completions_count', 'impressions_count',
+    'page_views_count', 'visits_count', 'visitors_count', 'night_visitors_count',
+        'starts_count', 'completions_count', 'impressions_count',
     'clicks_count', 'rating_1_count', 'rating_2_count', 'rating_3_count', 'rating_4_count', 'rating_5_count',
     'exits_count', 'transactions_count', 'digital_transactions_count'
 ]) }}

@@ -60,6 +60,10 @@ class Settings:
         return self.home / "published"
 
     @property
+    def evaluations_dir(self) -> Path:
+        return self.home / "evaluations"
+
+    @property
     def outcomes_dir(self) -> Path:
         return self.home / "outcomes"
 

@@ -13,6 +13,7 @@ from oneledger.settings import Settings, load_settings
 from oneledger_airflow.api import AirflowApi
 
 WAREHOUSE_POOL = "warehouse_writer"
+EVALUATION_POOL = "evaluation"
 
 
 def source_pool(source: str) -> str:
@@ -28,7 +29,12 @@ def pools(settings: Settings) -> dict[str, dict[str, object]]:
             "slots": 1,
             "description": "warehouse.duckdb has one writer · 数据仓库同一时刻只允许一个写入者",
             "include_deferred": False,
-        }
+        },
+        EVALUATION_POOL: {
+            "slots": 1,
+            "description": "one evaluation is made or decided at a time · 评价一次只进行一个",
+            "include_deferred": False,
+        },
     }
     for source in catalogue.sources:
         wanted[source_pool(source)] = {

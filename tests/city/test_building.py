@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import itertools
 import re
 import sqlite3
 from pathlib import Path
@@ -20,7 +19,8 @@ from oneledger.catalogue import load_catalogue
 from oneledger.city.build import CityPlan, build_city
 from oneledger.city.city_manifest import require_manifest
 from oneledger.city.draws import Draw
-from oneledger.city.scoring import GOVERNANCE_USE, SERVICE_USE, level_for
+from oneledger.city.population import draw_population
+from oneledger.city.scoring import COST_BENEFIT, GOVERNANCE_USE, SERVICE_USE, level_for, share_at
 from oneledger.city.work_progress import WorkProgress
 from oneledger.settings import ConfigurationError, Settings
 from tests.city.conftest import build, settings_of
@@ -156,7 +156,6 @@ def test_workbooks_have_titles_merged_cells_subtotals_notes_and_both_kinds_of_da
 
 def test_money_is_released_after_its_ledger_and_spent_after_it_arrived(reference_city: Path) -> None:
     from oneledger.city.funding import draw_releases, draw_spending
-    from oneledger.city.population import draw_population
     from oneledger.city.projects import draw_projects
 
     population = draw_population(1, EVE)
@@ -218,13 +217,22 @@ def test_the_project_library_can_be_a_postgresql_database(short_city: Path, tmp_
         server.cleanup()
 
 
-@given(points=st.floats(0, 40))
-def test_points_and_levels_turn_into_each_other(points: float) -> None:
-    for curve in (SERVICE_USE, GOVERNANCE_USE):
-        level = level_for(points, curve)
-        low, high = next((a, b) for a, b in itertools.pairwise(curve) if level <= b[0] or b == curve[-1])
-        again = low[1] + (level - low[0]) / (high[0] - low[0]) * (high[1] - low[1])
-        assert again == pytest.approx(points, abs=1e-6)
+@given(share=st.floats(0, 1))
+def test_shares_of_points_and_levels_turn_into_each_other(share: float) -> None:
+    for curve in (SERVICE_USE, GOVERNANCE_USE, COST_BENEFIT):
+        assert share_at(level_for(share, curve), curve) == pytest.approx(share, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", [2, 17])
+def test_another_seed_draws_a_first_round_that_lands_in_its_tiers_too(seed: int) -> None:
+    tiers = [app.tier for app in draw_population(seed, LAST).apps if app.tier is not None and app.quality.level > 0]
+    assert {tier: tiers.count(tier) for tier in set(tiers)} == {"five": 28, "four": 40, "three": 82, "none": 48}
+
+
+def test_how_well_an_app_does_does_not_hang_on_the_last_day_of_the_city() -> None:
+    earlier, later = (draw_population(1, day) for day in (D(2021, 3, 31), EVE))
+    assert [app.quality for app in earlier.apps] == [app.quality for app in later.apps]
+    assert [notice.notice_id for notice in earlier.notices] == [notice.notice_id for notice in later.notices]
 
 
 @given(seed=st.integers(0, 10**6), key=st.text(max_size=8), low=st.integers(-50, 50), width=st.integers(0, 90))

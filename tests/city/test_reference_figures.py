@@ -9,6 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from .first_round_scores import first_round_scores
+
 FIRST_ROUND = """
     select app."appId" as app_id, app.side
     from irs_apps as app
@@ -166,65 +168,36 @@ def test_two_apps_have_a_matter_with_a_weak_zheliban_share_and_four_others_a_hea
 
 
 def test_the_first_round_gives_28_40_82_48_and_no_score_is_near_a_band_edge(
-    sources: duckdb.DuckDBPyConnection,
+    sources: duckdb.DuckDBPyConnection, reference_city: Path
 ) -> None:
-    scores = [row[0] for row in rows(sources, _scores())]
+    found = first_round_scores(
+        sources, reference_city, FIRST_ROUND, LISTED, listed_days("2022-07-01", "2022-09-30")
+    )  # fmt: skip
+    scores = list(found.values())
     assert len(scores) == 198
-    assert None not in scores
     tiers = [sum(low <= score < high for score in scores) for low, high in ((85, 101), (75, 85), (60, 75), (0, 60))]
     assert tiers == [28, 40, 82, 48]
     assert min(abs(score - edge) for score in scores for edge in (60, 75, 85)) >= 2
 
 
-def _scores() -> str:
-    line = "case when use < {1} then {2} + (use - {0}) * ({3} - {2}) / ({1} - {0})"
-    service = " ".join(
-        line.format(*step).replace("case", "case" if not n else "")
-        for n, step in enumerate([(0, 10, 0, 8), (10, 100, 8, 24), (100, 1000, 24, 40)])
-    )
-    governance = " ".join(
-        line.format(*step).replace("case", "case" if not n else "")
-        for n, step in enumerate([(0, 0.1, 0, 8), (0.1, 0.4, 8, 24), (0.4, 0.8, 24, 40)])
-    )
-    return f"""
-        with round as ({FIRST_ROUND}),
+def test_all_four_families_are_in_the_first_round_and_every_tier_has_a_few_of_each_large_one(
+    sources: duckdb.DuckDBPyConnection,
+) -> None:
+    families = dict(rows(sources, f"""select family, count(*) from ({FIRST_ROUND}) as round
+        inner join irs_apps as app on round.app_id = app."appId" group by all"""))  # fmt: skip
+    assert set(families) == {"major_application", "application_system", "infrastructure", "operations"}
+    assert min(families.values()) >= 5
 
-        listed as ({listed_days("2022-07-01", "2022-09-30")}),
 
-        row as (
-            select app_id, usage_on, release_end, visitors::double as use, starts, completions,
-                rating_1, rating_2, rating_3, rating_4, rating_5
-            from zheliban where module_id is null and release_end <> '独立APP'
-            union all by name
-            select app_id, usage_on, active / provisioned::double as use, starts, completions,
-                rating_1, rating_2, rating_3, rating_4, rating_5
-            from zhezhengding where module_id is null
-        ),
-
-        measured as (
-            select round.app_id, round.side, count(distinct listed.usage_on) as listed_days,
-                sum(row.use) / count(distinct listed.usage_on) as use,
-                sum(row.completions) / sum(row.starts) as completion,
-                (sum(rating_1 + 2 * rating_2 + 3 * rating_3 + 4 * rating_4 + 5 * rating_5)
-                    / sum(rating_1 + rating_2 + rating_3 + rating_4 + rating_5) - 1) / 4 as satisfaction
-            from round
-            inner join listed on round.app_id = listed.app_id
-            left join row on listed.app_id = row.app_id and listed.usage_on = row.usage_on
-            group by all
-        ),
-
-        asked as (
-            select "appId" as app_id, count(*) as asked, count("approvedAt") as approved
-            from irs_sharing_requests where "appliedAt" < '2022-10-01' and "appId" is not null
-            group by all
-        )
-
-        select
-            case when side = 'service' then {service} else 40 end else {governance} else 40 end end
-            + 20 * satisfaction + 15.0 * listed_days / 92 + 15 * completion
-            + case when approved > 0 then 10 when asked > 0 then 5 else 0 end as score
-        from measured left join asked using (app_id)
-    """
+def test_owners_report_notices_themselves_and_inspection_finds_others_some_of_them_mended_late(
+    sources: duckdb.DuckDBPyConnection,
+) -> None:
+    found = dict(rows(sources, 'select "reportedBy", count(*) from irs_security_notices group by all'))
+    assert set(found) == {"self", "inspection"}
+    assert min(found.values()) >= 50
+    late = """select count(*) from irs_security_notices where "mendedOn" > "dueOn" and "reportedBy" = '{}'"""
+    assert one(sources, late.format("self")) > 0
+    assert one(sources, late.format("inspection")) > 0
 
 
 def test_listings_and_delistings_since_august_2022_are_3_and_3_20_and_7(sources: duckdb.DuckDBPyConnection) -> None:
@@ -287,6 +260,7 @@ def test_every_key_refers_to_a_record(sources: duckdb.DuckDBPyConnection, refere
         ("irs_sharing_requests", "resourceId", "irs_data_resources", "resourceId"),
         ("irs_sharing_requests", "applicantDepartmentId", "irs_departments", "departmentId"),
         ("irs_interface_calls", "appId", "irs_apps", "appId"),
+        ("irs_security_notices", "appId", "irs_apps", "appId"),
         ("irs_future_units", "appId", "irs_apps", "appId"),
         ("zheliban", "app_id", "irs_apps", "appId"),
         ("zheliban", "module_id", "irs_modules", "moduleId"),

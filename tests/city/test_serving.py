@@ -147,7 +147,7 @@ def test_a_cursor_of_another_collection_is_refused(client: httpx.Client) -> None
 
 def test_the_index_lists_every_collection(client: httpx.Client) -> None:
     collections = client.get("/v1/").json()["collections"]
-    assert len(collections) == 10
+    assert len(collections) == 11
     assert all(client.get(address, params={"limit": 1}).json()["items"] for address in collections)
 
 

@@ -33,19 +33,28 @@ def test_every_app_in_scope_has_a_row_for_every_indicator(city: UsageCity) -> No
     assert city.rows("select app_id from evaluation.population where is_in_scope order by app_id") == [
         ("desk",), ("lost",), ("traffic",)
     ]  # fmt: skip
-    apps, indicators, rows = city.rows(
-        "select count(distinct app_id), count(distinct indicator_id), count(*) from evaluation.indicator_points"
-    )[0]
-    assert indicators == city.rows("select count(*) from evaluation.indicator")[0][0]
-    assert (apps, rows) == (3, 3 * indicators)
+    for side, app_ids in (("service", "('lost', 'traffic')"), ("governance", "('desk')")):
+        indicators = city.rows(
+            "select count(*) from evaluation.indicator where family = 'application_system'"
+            f" and side in ('all', '{side}')"
+        )[0][0]
+        counts = city.rows(
+            f"select app_id, count(*) from evaluation.indicator_points where app_id in {app_ids} group by app_id"
+        )
+        assert indicators > 0
+        assert {count for _, count in counts} == {indicators}, side
 
 
-def test_the_score_is_the_sum_of_the_points(city: UsageCity) -> None:
+def test_the_score_is_the_sum_of_the_points_over_the_points_that_could_be_had(city: UsageCity) -> None:
     scores = dict(city.rows("select app_id, score from evaluation.app_stars"))
-    # use: 80 visitors a day lie 70/90 of the way from 8 to 24 points; ratings 4.5; all days online; half completed.
-    assert scores["traffic"] == round(8 + 16 * 70 / 90 + 20 * 3.5 / 4 + 15 + 7.5 + 0, 6)
-    # 3 of 10 visitors, and of 3 starts one is completed a day
-    assert scores["lost"] == round(8 * 0.3 + 20 * 3.5 / 4 + 15 + 15 / 3, 6)
+    # No project is linked, so that 95 points can be had: time online 6, security 5, function 4 and module data 3 are
+    # whole; ratings of 4.5; half of what was started was completed; nobody asked for data.
+    # use: 80 visitors a day lie 70/90 of the way from 0.2 to 0.6; two of three ends.
+    traffic = 35 * (0.2 + 0.4 * 70 / 90) + 18 * 3.5 / 4 + 10 / 2 + 6 + 5 + 4 + 3 + 4 * 0.75
+    assert scores["traffic"] == round(100 * traffic / 95, 6)
+    # 3 of 10 visitors, and of 3 starts one is completed a day; one of three ends
+    lost = 35 * 0.2 * 0.3 + 18 * 3.5 / 4 + 10 / 3 + 6 + 5 + 4 + 3 + 4 * 0.5
+    assert scores["lost"] == round(100 * lost / 95, 6)
 
 
 def test_an_app_that_is_not_evaluated_has_a_named_reason(city: UsageCity) -> None:

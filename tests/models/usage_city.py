@@ -32,6 +32,11 @@ APPS = (
     ("county", "service", "county", "village", dt.date(2021, 3, 1), ("zheliban_app",)),
 )
 VISITORS_A_DAY = {"traffic": 40, "lost": 3, "desk": 8, "county": 20}
+# What the evaluation needs besides usage.
+DELIVERIES = (
+    "irs.listing_event", "irs.sharing_request", "irs.data_resource", "irs.security_notice", "irs.module",
+    "irs.interface_call", "project_library.app_link", "project_library.project",
+)  # fmt: skip
 # What the nightly builds of usage; projects, sharing and funding have their own tests.
 USAGE_MODELS = "+path:models/marts/usage +path:models/marts/apps +path:models/evaluation"
 
@@ -136,6 +141,15 @@ class UsageCity(SmallWarehouse):
             [f"zheliban.usage.{day:%Y%m%d}.r001", f"{day:%Y%m%d}", day, dt.datetime(2022, 11, 1)],
         )
 
+    def deliver(self, *deliveries: str, newest_on: dt.date = AS_OF) -> None:
+        """Note that sources such as ``irs.module`` have delivered up to a day."""
+        for delivery in deliveries:
+            source, entity = delivery.split(".")
+            self.execute(
+                "insert or replace into control.source_state values (?, ?, ?, 'batch', 1, 1, ?, 50)",
+                [source, entity, newest_on, dt.datetime(2022, 11, 1)],
+            )
+
     def content(self) -> dict[str, list[tuple[Any, ...]]]:
         """All rows of every mart and evaluation table, sorted."""
         tables = self.rows(
@@ -148,6 +162,7 @@ def small_city(folder: Path) -> UsageCity:
     """Four apps with six months of usage up to 31 October 2022; nothing is built yet."""
     city = UsageCity(folder)
     city.set_newest_day(AS_OF)
+    city.deliver(*DELIVERIES)
     city.admit(
         "irs__department",
         {"department_id": "police", "department_name": "公安局", "department_kind": "municipal_department",

@@ -36,7 +36,7 @@ def admit_batch(
     batch_id = f"{source}.{entity}.{partition}.r{revision:03d}"
     connection.execute(
         "insert into control.batch values (?, ?, ?, ?, ?, ?, ?, ?, ?, null, now()::timestamp, 't', 'h', true,"
-        " now()::timestamp)",
+        " now()::timestamp, null, null, null)",
         [batch_id, source, entity, partition, revision, business_on, delivery, rows, control_total],
     )
     connection.execute(

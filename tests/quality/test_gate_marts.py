@@ -33,9 +33,10 @@ insert into admitted.irs__sharing_request by name select sharing_request_id from
 create table marts.sharing_request_month as select unnest([2, 3]) as new_requests_count;
 create table evaluation.round as select 'r-1' as round_id, date '2022-09-30' as period_end_on;
 create table evaluation.indicator as select unnest(['use', 'online']) as indicator_id,
-    date '2022-01-01' as effective_from, null::date as effective_to;
+    'operations' as family, 'all' as side, date '2022-01-01' as effective_from, null::date as effective_to;
 create table evaluation.population as
-    select 'r-1' as run_id, 'app-' || i as app_id, i < 8 as is_in_scope from range(10) as t (i);
+    select 'r-1' as run_id, 'app-' || i as app_id, 'operations' as family, 'service' as side,
+        i < 8 as is_in_scope from range(10) as t (i);
 create table evaluation.indicator_points as
     select run_id, app_id, indicator_id, 5.0::double as points, 20.0::double as weight
     from evaluation.population cross join evaluation.indicator where is_in_scope;

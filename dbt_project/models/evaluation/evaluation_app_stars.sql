@@ -8,6 +8,12 @@ with summed as (
         coalesce(sum(weight) filter (where status = 'withheld'), 0) as withheld_weight,
         coalesce(sum(weight) filter (where status = 'not_applicable'), 0) as not_applicable_weight,
         string_agg(indicator_id, ';' order by indicator_id) filter (where status = 'withheld') as withheld_indicators,
+        string_agg(title_zh || '（' || coalesce(reason_zh, reason) || '）', '；' order by indicator_id) filter (
+            where status = 'withheld'
+        ) as withheld_zh,
+        string_agg(title_en || ' (' || coalesce(reason_en, reason) || ')', '; ' order by indicator_id) filter (
+            where status = 'withheld'
+        ) as withheld_en,
         max(rule_version) as rule_version
     from {{ ref('evaluation_indicator_points') }}
     group by run_id, period, app_id
@@ -23,6 +29,8 @@ scored as (
         summed.withheld_weight,
         summed.not_applicable_weight,
         summed.withheld_indicators,
+        summed.withheld_zh,
+        summed.withheld_en,
         summed.rule_version,
         round.period_end_on,
         case
@@ -61,6 +69,9 @@ select
             scored.score is null
             then 'withheld_indicators: ' || coalesce(scored.withheld_indicators, 'all not applicable')
     end as reason,
+    case when scored.score is null then '暂不评：' || coalesce(scored.withheld_zh, '所有指标均不适用') end as reason_zh,
+    case when scored.score is null then 'withheld: ' || coalesce(scored.withheld_en, 'no indicator applies') end
+        as reason_en,
     case
         when scored.score is null then 'not_applicable'
         when starred.stars is null then 'below_lowest_band'

@@ -1,9 +1,10 @@
--- Numerator, denominator and value of every indicator for every app in scope: the exhaustive index.
+{%- set base = metrics() | selectattr('mart', 'defined') | list -%}
+{%- set derived = derived_metrics_in_order() -%}
 with scope as (
     select
         population.run_id,
         population.app_id,
-        population.side,
+        population.department_id,
         case population.side when 'service' then 'zheliban' else 'zhezhengding' end as portal,
         round.period_start_on,
         round.period_end_on,
@@ -13,129 +14,144 @@ with scope as (
     where population.is_in_scope
 ),
 
-used as (
+{% for metric in base -%}
+metric_{{ metric.metric_id }} as (
     select
         scope.run_id,
         scope.app_id,
-        sum(usage.visitors_count) as visitors_count,
-        sum(usage.reported_days_count) as reported_days_count,
-        sum(usage.active_rate_sum) as active_rate_sum,
-        sum(usage.active_rate_days_count) as active_rate_days_count,
-        sum(usage.listed_days_count) as listed_days_count
+        '{{ metric.metric_id }}' as metric_id,
+        {{ sql_text(metric.coverage) }} as coverage,
+        {{ sql_text(metric.reason_without_denominator) }} as reason_without_denominator,
+        cast({{ metric.numerator }} as double) as numerator,
+        cast({{ metric.denominator }} as double) as denominator,
+        {% if metric.observations -%} cast({{ metric.observations }} as bigint)
+        {%- else -%} cast(null as bigint) {%- endif %} as observations_count
     from scope
-    inner join {{ ref('mart_portal_usage_month') }} as usage
-        on
-            scope.app_id = usage.app_id
-            and scope.portal = usage.portal
-            and usage.month between scope.period_start_on and scope.period_end_on
-    group by scope.run_id, scope.app_id
+    left join {{ ref(metric.mart) }} as fact
+        on scope.{{ metric.key or 'app_id' }} = fact.{{ metric.key or 'app_id' }} and {{ metric.filter }}
+    group by scope.run_id, scope.app_id, scope.period_start_on, scope.period_end_on, scope.cut_off_on
 ),
 
--- What users said and finished, on whichever end.
-answered as (
+{% endfor -%}
+counted as (
+    {%- for metric in base %}
     select
-        scope.run_id,
-        scope.app_id,
-        sum(usage.starts_count) as starts_count,
-        sum(usage.completions_count) as completions_count,
-        sum(
-            usage.rating_1_count + usage.rating_2_count + usage.rating_3_count + usage.rating_4_count
-            + usage.rating_5_count
-        ) as ratings_count,
-        sum(
-            usage.rating_2_count + 2 * usage.rating_3_count + 3 * usage.rating_4_count + 4 * usage.rating_5_count
-        ) as rating_steps_count
-    from scope
-    inner join {{ ref('mart_portal_usage_month') }} as usage
-        on scope.app_id = usage.app_id and usage.month between scope.period_start_on and scope.period_end_on
-    group by scope.run_id, scope.app_id
+        run_id,
+        app_id,
+        metric_id,
+        coverage,
+        reason_without_denominator,
+        numerator,
+        denominator,
+        observations_count
+    from metric_{{ metric.metric_id }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 ),
 
-requested as (
+-- A delivery that has not come up to the cut-off day leaves its metrics unknown.
+delivered as (
     select
-        scope.run_id,
-        scope.app_id,
-        count(*) as requests_count,
-        count(*) filter (where cast(request.approved_at as date) <= scope.cut_off_on) as approved_requests_count
-    from scope
-    inner join {{ ref('stg_irs__sharing_request') }} as request
-        on scope.app_id = request.app_id and cast(request.applied_at as date) <= scope.cut_off_on
-    group by scope.run_id, scope.app_id
+        source || '.' || entity as delivery,
+        newest_business_on
+    from {{ ref('mart_source_freshness') }}
 ),
 
-measured as (
+needed as (
     select
-        scope.run_id,
-        scope.app_id,
-        scope.side,
-        'use' as indicator_id,
-        case scope.side when 'service' then cast(used.visitors_count as double) else used.active_rate_sum end
-            as numerator,
-        case scope.side
-            when 'service' then cast(used.reported_days_count as double)
-            else cast(used.active_rate_days_count as double)
-        end as denominator,
-        'no_days_reported' as reason_without_denominator
-    from scope
-    left join used on scope.run_id = used.run_id and scope.app_id = used.app_id
-    union all
+        wanted.metric_id,
+        round.round_id as run_id,
+        string_agg(wanted.delivery, ';' order by wanted.delivery) filter (
+            where delivered.newest_business_on is null or delivered.newest_business_on < round.cut_off_on
+        ) as missing_deliveries
+    from (
+        {%- for metric in base if metric.entities -%}
+        {%- set is_last = loop.last -%}
+        {%- for entity in metric.entities %}
+        select '{{ metric.metric_id }}' as metric_id, '{{ entity }}' as delivery
+        {{ 'union all' if not (is_last and loop.last) }}
+        {%- endfor -%}
+        {%- endfor %}
+    ) as wanted
+    cross join {{ ref('evaluation_round') }} as round
+    left join delivered on wanted.delivery = delivered.delivery
+    group by wanted.metric_id, round.round_id
+),
+
+measured_0 as (
     select
-        scope.run_id,
-        scope.app_id,
-        scope.side,
-        'satisfaction',
-        cast(answered.rating_steps_count as double),
-        cast(4 * answered.ratings_count as double),
-        'no_ratings'
-    from scope
-    left join answered on scope.run_id = answered.run_id and scope.app_id = answered.app_id
-    union all
-    select
-        scope.run_id,
-        scope.app_id,
-        scope.side,
-        'online',
-        cast(coalesce(used.listed_days_count, 0) as double),
-        cast(scope.period_end_on - scope.period_start_on + 1 as double),
-        null
-    from scope
-    left join used on scope.run_id = used.run_id and scope.app_id = used.app_id
-    union all
-    select
-        scope.run_id,
-        scope.app_id,
-        scope.side,
-        'completion',
-        cast(answered.completions_count as double),
-        cast(answered.starts_count as double),
-        'nothing_started'
-    from scope
-    left join answered on scope.run_id = answered.run_id and scope.app_id = answered.app_id
-    union all
-    -- 0 nobody asked, 1 asked, 2 at least one request approved.
-    select
-        scope.run_id,
-        scope.app_id,
-        scope.side,
-        'sharing',
+        counted.run_id,
+        counted.app_id,
+        counted.metric_id,
+        -- Nine decimals: the last bits of a sum depend on the order in which it was added up.
+        case when needed.missing_deliveries is null then round(counted.numerator, 9) end as numerator,
+        case when needed.missing_deliveries is null then round(counted.denominator, 9) end as denominator,
+        counted.observations_count,
+        case counted.coverage
+            when 'reported_days' then usage_coverage.reported_days_count
+            when 'delivered_days' then usage_coverage.delivered_days_count
+        end as covered_days_count,
+        case when counted.coverage is not null then usage_coverage.listed_days_count end as expected_days_count,
+        needed.missing_deliveries,
         case
-            when requested.approved_requests_count > 0 then 2
-            when requested.requests_count > 0 then 1
-            else 0
-        end,
-        1,
-        null
-    from scope
-    left join requested on scope.run_id = requested.run_id and scope.app_id = requested.app_id
-)
+            when needed.missing_deliveries is not null then 'source_not_delivered'
+            when counted.numerator is null or counted.denominator is null then 'data_missing'
+            when counted.denominator = 0 then coalesce(counted.reason_without_denominator, 'data_missing')
+        end as reason
+    from counted
+    left join needed on counted.run_id = needed.run_id and counted.metric_id = needed.metric_id
+    left join {{ ref('evaluation_usage_coverage') }} as usage_coverage
+        on counted.run_id = usage_coverage.run_id and counted.app_id = usage_coverage.app_id
+),
 
+{% for metric in derived -%}
+measured_{{ loop.index }} as (
+    select
+        run_id,
+        app_id,
+        metric_id,
+        numerator,
+        denominator,
+        observations_count,
+        covered_days_count,
+        expected_days_count,
+        missing_deliveries,
+        reason
+    from measured_{{ loop.index0 }}
+    union all
+    select
+        upper_part.run_id,
+        upper_part.app_id,
+        '{{ metric.metric_id }}' as metric_id,
+        upper_part.numerator / nullif(upper_part.denominator, 0) as numerator,
+        lower_part.numerator / nullif(lower_part.denominator, 0) as denominator,
+        coalesce(lower_part.observations_count, upper_part.observations_count) as observations_count,
+        coalesce(upper_part.covered_days_count, lower_part.covered_days_count) as covered_days_count,
+        coalesce(upper_part.expected_days_count, lower_part.expected_days_count) as expected_days_count,
+        nullif(concat_ws(';', upper_part.missing_deliveries, lower_part.missing_deliveries), '') as missing_deliveries,
+        coalesce(upper_part.reason, lower_part.reason, case
+            when lower_part.numerator = 0 then {{ sql_text(metric.reason_without_denominator or 'data_missing') }}
+        end) as reason
+    from measured_{{ loop.index0 }} as upper_part
+    inner join measured_{{ loop.index0 }} as lower_part
+        on upper_part.run_id = lower_part.run_id and upper_part.app_id = lower_part.app_id
+    where
+        upper_part.metric_id = '{{ metric.numerator_metric }}'
+        and lower_part.metric_id = '{{ metric.denominator_metric }}'
+)
+{{ ',' if not loop.last }}
+
+{% endfor -%}
 select
     run_id,
     app_id,
-    side,
-    indicator_id,
+    metric_id,
     numerator,
     denominator,
-    numerator / nullif(denominator, 0) as value,
-    reason_without_denominator
-from measured
+    case when reason is null then numerator / denominator end as value,
+    observations_count,
+    covered_days_count,
+    expected_days_count,
+    missing_deliveries,
+    reason
+from measured_{{ derived | length }}

@@ -75,6 +75,7 @@ class ColumnSpec(Strict):
     constant: str | None = None
     type: ColumnType | None = None
     required: bool | None = None
+    optional: bool | None = None
     default: str | None = None
     minimum: Decimal | None = None
     maximum: Decimal | None = None
@@ -130,6 +131,7 @@ class Column(Strict):
         name: the canonical name.
         source_name: header, JSON key, database column, or ``$field``; None when the source does not deliver it.
         constant: the value of every row (filled at admission).
+        optional: a delivery without the column is taken as it is; its values are then missing.
         default: the value where the source gives none (filled at admission).
         values: source value to canonical value; a value that is no key of it is wrong.
         formats: strptime formats to try in order; besides the usual ones ``%q`` is the quarter, 1 to 4.
@@ -145,6 +147,7 @@ class Column(Strict):
     constant: str | None = None
     type: ColumnType
     required: bool = False
+    optional: bool = False
     default: str | None = None
     minimum: Decimal | None = None
     maximum: Decimal | None = None

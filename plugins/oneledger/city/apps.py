@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from oneledger.city import names
 from oneledger.city.departments import Department
 from oneledger.city.draws import Draw
-from oneledger.city.scoring import Quality, draw_quality
+from oneledger.city.duplicates import BUSY_APPS, DESCRIPTIONS, LOOK_ALIKES
+from oneledger.city.scoring import Quality
 
 D = dt.date
 ZHELIBAN_ENDS = ("zheliban_app", "zheliban_wechat", "zheliban_alipay")
@@ -61,6 +62,7 @@ class App:
     quiet_until: dt.date | None = None
     season_months: tuple[int, ...] = ()
     outage: tuple[dt.date, dt.date] | None = None
+    description: str = ""
 
     @property
     def app_id(self) -> str:
@@ -128,6 +130,10 @@ def draw_apps(draw: Draw, departments: list[Department]) -> list[App]:
         owners = [department for department in departments if department.name.endswith("社会工作部")]
         owner_of = owners[number % len(owners)]
         add(f"未来{kind}·{_UNIT_NAMES[number]}", "service", owner_of, "standard")
+    for one in LOOK_ALIKES:
+        add(one.name, one.side, by_name[one.owner], "look_alike").description = one.description
+    for app in apps:
+        app.description = DESCRIPTIONS.get(app.name, app.description)
     _give_parts(draw, apps)
     for app in apps:
         _place(draw, app)
@@ -167,7 +173,7 @@ def _give_parts(draw: Draw, apps: list[App]) -> None:
         if app.is_key and app.asks_late:
             app.no_sharing_reason = draw.pick(names.NO_SHARING_REASONS, app.app_id, "reason")
             app.reason_given_on = draw.day(D(2022, 8, 12), D(2022, 8, 26), app.app_id, "reason given")
-        if app.tier is None and app.role not in ("never_listed", "delisted_before", "listed_from_august"):
+        if app.tier is None and app.role not in ("never_listed", "delisted_before", "listed_from_august", "look_alike"):
             app.sharing = "approved" if draw.chance(0.5, app.app_id, "shares") else "none"
     service = [app for tier in ("five", "four") for app in plain[tier] if app.side == "service"]
     for app in service[2:9]:
@@ -255,26 +261,27 @@ def _delist(draw: Draw, app: App) -> None:
 
 
 def _describe(draw: Draw, app: App) -> None:
-    """Draw use, satisfaction and completion, and the app's own ups and downs."""
+    """Draw family, users and the app's own ups and downs; how well it does when it has no tier to land in."""
     key = app.app_id
     if app.family == "application_system" and app.role in ("plain", "county"):
         app.family = draw.weighted(
             [("application_system", 0.72), ("major_application", 0.18), ("operations", 0.05), ("infrastructure", 0.05)],
             key, "family",
         )  # fmt: skip
-    if app.tier is not None:
-        low = app.role in ("low_use", "seasonal")
-        app.quality = draw_quality(draw, key, app.side, app.tier, app.sharing, is_low_use=low)
-    else:
+    if app.tier is None:
         level = draw.between(30, 320, key, "level") if app.side == "service" else draw.between(0.16, 0.6, key, "level")
+        if app.name in BUSY_APPS:
+            level = 640 if app.side == "service" else 0.75
         app.quality = Quality(
             round(level, 4),
             round(draw.between(0.6, 0.92, key, "satisfaction"), 4),
             round(draw.between(0.6, 0.92, key, "completion"), 4),
         )
     if app.side == "governance":
-        low_rate = app.quality.level < 0.15
-        app.provisioned = draw.whole(90, 260, key, "users") if low_rate else draw.whole(180, 1600, key, "users")
+        is_small = app.tier == "none"
+        app.provisioned = draw.whole(90, 260, key, "users") if is_small else draw.whole(180, 1600, key, "users")
+        if app.name in BUSY_APPS:
+            app.provisioned = 2200
     if app.role == "new_in_june":
         app.quiet_until = D(2022, 6, 30)
     if app.role == "seasonal":
@@ -282,3 +289,8 @@ def _describe(draw: Draw, app: App) -> None:
         app.season_months = (11, 12, 1, 2, 3) if app.name.startswith("采暖") else (3, 4)
     if app.role == "outage":
         app.outage = (D(2022, 6, 6), D(2022, 6, 28))
+
+
+def own_app_share(draw: Draw, app: App) -> float:
+    """Visitors of the department's own APP for each visitor on the portal's ends."""
+    return 1.5 if app.weak_matter else draw.between(0.45, 0.95, app.app_id, "own share")

@@ -9,6 +9,7 @@ from oneledger.city import names
 from oneledger.city.apps import App
 from oneledger.city.calendar import month_end
 from oneledger.city.draws import Draw
+from oneledger.city.duplicates import MATTERS
 
 D = dt.date
 # A weak matter is done in the own APP; only these shares of an app's visitors meet it.
@@ -68,10 +69,14 @@ def _names_and_kinds(draw: Draw, app: App) -> list[tuple[str, str]]:
     if app.role == "standard":
         scenes = [*names.SCENES[:2], *draw.shuffled(names.SCENES[2:], *key)[: draw.whole(2, 4, *key)]]
         return [*((scene, "scene") for scene in scenes), ("首页服务", "module")]
+    own = MATTERS.get(app.name, ())
+    if app.role == "look_alike":
+        return [(name, "module" if app.side == "governance" else "matter") for name in own]
     if app.side == "governance":
         parts = draw.shuffled(names.GOVERNANCE_MODULES, *key)[: draw.whole(2, 3, *key)]
-        return [(part, "module") for part in parts]
+        return [(part, "module") for part in (*own, *parts[len(own) :])]
     matters = draw.shuffled(names.MATTERS, *key)[: draw.whole(3, 5, *key)]
+    matters = [*own, *matters[len(own) :]]
     first = [(app.weak_matter, "matter")] if app.weak_matter else []
     return [*first, *((matter, "matter") for matter in matters), ("我的服务", "module")]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from oneledger.city.apps import App, draw_apps
 from oneledger.city.departments import Department, draw_departments
 from oneledger.city.draws import Draw
+from oneledger.city.first_round import settle_first_round
 from oneledger.city.modules import Module, draw_modules
 from oneledger.city.offerings import (
     Component,
@@ -17,6 +18,7 @@ from oneledger.city.offerings import (
     draw_future_units,
     draw_promotions,
 )
+from oneledger.city.security import Notice, draw_notices
 from oneledger.city.sharing import Request, Resource, draw_requests, draw_resources
 
 
@@ -33,6 +35,7 @@ class Population:
     components: list[Component]
     future_units: list[FutureUnit]
     promotions: list[Promotion]
+    notices: list[Notice]
 
 
 def draw_population(seed: int, last: dt.date) -> Population:
@@ -40,14 +43,18 @@ def draw_population(seed: int, last: dt.date) -> Population:
     departments = draw_departments()
     apps = draw_apps(draw, departments)
     resources = draw_resources(draw, departments)
+    modules = draw_modules(draw, apps)
+    notices = draw_notices(draw, apps)
+    settle_first_round(draw, departments, apps, modules, resources, notices)
     return Population(
         draw,
         departments,
         apps,
-        draw_modules(draw, apps),
+        modules,
         resources,
         draw_requests(draw, apps, departments, resources, last),
         draw_components(draw, departments),
         draw_future_units(draw, apps),
         draw_promotions(draw, apps),
+        notices,
     )

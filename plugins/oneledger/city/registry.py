@@ -97,6 +97,12 @@ ENTITIES: dict[str, RegistryEntity] = {
             {"eventId": "varchar", "name": "varchar", "heldOn": "varchar", "viewers": "integer", "appIds": "varchar"},
             "eventId", ("eventId", "appIds"),
         ),
+        RegistryEntity(
+            "security-notices",
+            {"noticeId": "varchar", "appId": "varchar", "noticedOn": "varchar", "kind": "varchar", "dueOn": "varchar",
+             "mendedOn": "varchar", "reportedBy": "varchar"},
+            "noticeId", ("noticeId", "appId"),
+        ),
     )
 }  # fmt: skip
 
@@ -113,6 +119,7 @@ def registry_rows(population: Population) -> dict[str, list[Row]]:
         "sharing-requests": _requests,
         "future-units": _future_units,
         "promotion-events": _promotions,
+        "security-notices": _notices,
     }
     return {path: list(maker(population)) for path, maker in makers.items()}
 
@@ -161,7 +168,8 @@ def _apps(population: Population) -> Iterable[Row]:
             "departmentId": app.department.department_id, "level": app.department.level,
             "districtCode": app.department.district_code, "registeredOn": _text(app.registered_on),
             "keyApp": app.is_key, "provinceAssigned": app.is_province_assigned, "standaloneApp": app.has_standalone,
-            "seasonal": app.is_seasonal, "noSharingReason": None, "description": f"合成数据 synthetic: {app.name}",
+            "seasonal": app.is_seasonal, "noSharingReason": None,
+            "description": f"合成数据 synthetic: {app.description or app.name}",
         }  # fmt: skip
         versions = [(_at(app.registered_on, 10, app.number % 60), row)]
         if app.reason_given_on:
@@ -253,3 +261,15 @@ def _promotions(population: Population) -> Iterable[Row]:
             "appIds": ";".join(app.app_id for app in event.apps),
         }  # fmt: skip
         yield from _versions((_at(event.held_on, 21), row))
+
+
+def _notices(population: Population) -> Iterable[Row]:
+    for notice in population.notices:
+        row: Row = {
+            "noticeId": notice.notice_id, "appId": notice.app.app_id, "noticedOn": _text(notice.noticed_on),
+            "kind": notice.kind, "dueOn": _text(notice.due_on), "mendedOn": None, "reportedBy": notice.reported_by,
+        }  # fmt: skip
+        versions = [(_at(notice.noticed_on, 16), row)]
+        if notice.mended_on is not None:
+            versions.append((_at(notice.mended_on, 17), {**row, "mendedOn": _text(notice.mended_on)}))
+        yield from _versions(*versions)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from oneledger.city import names
 from oneledger.city.apps import App
 from oneledger.city.calendar import add_working_days, days, is_working_day, month_end, months
 from oneledger.city.departments import Department
 from oneledger.city.draws import Draw
+from oneledger.city.duplicates import LOOK_ALIKES
 
 D = dt.date
 FIRST_MONTH = D(2021, 1, 1)
@@ -96,7 +97,25 @@ def draw_requests(
             clocks = _clocks(draw, key, day, resource, app, is_promise=is_promise)
             request_id = f"SQ{month:%Y%m}{number + 1:04d}"
             requests.append(Request(request_id, app, department, resource, kind, *clocks))
-    return requests
+    return [*requests, *_of_look_alikes(apps, requests)]
+
+
+def _of_look_alikes(apps: list[App], requests: list[Request]) -> list[Request]:
+    """An app that uses the data of the app beside it asks for the same resources, a month's end later."""
+    by_name = {app.name: app for app in apps}
+    found = []
+    for number, one in enumerate((one for one in LOOK_ALIKES if one.shares_data), start=1):
+        app = by_name[one.name]
+        beside = {
+            request.resource.resource_id: request
+            for request in requests
+            if request.app is by_name[one.beside] and request.approved_at is not None
+            and request.applied_at.date() < CUT_OFF and request.applied_at.date().replace(day=1) not in _AGREED
+        }  # fmt: skip
+        for part, request in enumerate(beside.values(), start=1):
+            request_id = f"SQ{request.applied_at:%Y%m}9{number}{part:02d}"
+            found.append(replace(request, request_id=request_id, app=app, department=app.department))
+    return found
 
 
 def _agreed(draw: Draw, month: dt.date) -> tuple[int, int]:

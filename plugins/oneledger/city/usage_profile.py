@@ -11,9 +11,11 @@ from typing import Any
 
 import duckdb
 
+from oneledger.city.apps import own_app_share
 from oneledger.city.calendar import days, is_working_day
 from oneledger.city.modules import Module
 from oneledger.city.population import Population
+from oneledger.city.suspicions import ONE_END_SHARE, SPIKE, SPIKE_TIMES, suspicions
 from oneledger.city.workspace import NUMBERS_PER_COPY, load_rows
 
 D = dt.date
@@ -37,6 +39,8 @@ FACTOR_SQL = f"""
     * day.growth
     * case when day.usage_on <= app.quiet_until then {QUIET_SHARE} else 1 end
     * case when list_contains(app.season_months, month(day.usage_on)) then {IN_SEASON_TIMES} else 1 end
+    * case when app.suspicion = 'spike_before_cut_off'
+            and day.usage_on between date '{SPIKE[0]}' and date '{SPIKE[1]}' then {SPIKE_TIMES} else 1 end
     * coalesce(promotion.times, 1)
 """
 
@@ -97,20 +101,21 @@ def _is_ordinary(part: Module, side: str) -> bool:
 
 
 def _load_apps(con: duckdb.DuckDBPyConnection, population: Population) -> None:
+    suspected = suspicions(population.apps, population.promotions)
     rows = [
         {
             "number": app.number, "app_id": app.app_id, "name": app.name, "side": app.side,
             "wanted_level": app.quality.level, "satisfaction": app.quality.satisfaction,
             "completion": app.quality.completion, "provisioned": app.provisioned, "quiet_until": app.quiet_until,
             "season_months": list(app.season_months), "outage_from": app.outage[0] if app.outage else None,
-            "outage_to": app.outage[1] if app.outage else None,
+            "outage_to": app.outage[1] if app.outage else None, "suspicion": suspected.get(app.number),
         }
         for app in population.apps if app.listings
     ]  # fmt: skip
     columns = {
         "number": "bigint", "app_id": "varchar", "name": "varchar", "side": "varchar", "wanted_level": "double",
         "satisfaction": "double", "completion": "double", "provisioned": "integer", "quiet_until": "date",
-        "season_months": "integer[]", "outage_from": "date", "outage_to": "date",
+        "season_months": "integer[]", "outage_from": "date", "outage_to": "date", "suspicion": "varchar",
     }  # fmt: skip
     load_rows(con, "drawn_app", columns, rows)
     con.execute(
@@ -128,14 +133,21 @@ def _load_apps(con: duckdb.DuckDBPyConnection, population: Population) -> None:
 
 def _load_ends(con: duckdb.DuckDBPyConnection, population: Population) -> None:
     rows: list[dict[str, Any]] = []
+    suspected = suspicions(population.apps, population.promotions)
     for app in population.apps:
         portal = {listing.release_end for listing in app.listings} - {"standalone_app"}
         together = sum(ENDS[end][2] for end in portal)
         for listing in app.listings:
             number, label, weight = ENDS[listing.release_end]
             share = weight / together
+            if suspected.get(app.number) == "one_end_only":
+                share = (
+                    ONE_END_SHARE
+                    if number == 1
+                    else (1 - ONE_END_SHARE) * weight / (together - ENDS["zheliban_app"][2])
+                )
             if listing.release_end == "standalone_app":
-                share = 1.5 if app.weak_matter else population.draw.between(0.45, 0.95, app.app_id, "own share")
+                share = own_app_share(population.draw, app)
             rows.append({
                 "app_number": app.number, "end_number": number, "end_label": label, "share": round(share, 6),
                 "listed_on": listing.listed_on, "delisted_on": listing.delisted_on,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
+from oneledger.city.suspicions import NIGHT, NIGHT_SHARE, SAME_VALUE, STARTS_LEFT, WITHOUT_STARTS
 from oneledger.city.usage_profile import FACTOR_SQL, UNKNOWN_END
 
 ZHELIBAN_HEADER = (
     "日期", "应用编码", "应用名称", "事项编码", "发布端", "浏览量", "访客数", "发起数", "办结数", "曝光量", "点击量",
-    "一星", "二星", "三星", "四星", "五星",
+    "一星", "二星", "三星", "四星", "五星", "夜间访客数",
 )  # fmt: skip
 ZHEZHENGDING_HEADER = (
     "统计日期", "应用标识", "应用名", "模块标识", "页面访问量", "访问人数", "发起数", "完成数", "活跃用户", "开通用户",
-    "评价1分", "评价2分", "评价3分", "评价4分", "评价5分",
+    "评价1分", "评价2分", "评价3分", "评价4分", "评价5分", "夜间访客数",
 )  # fmt: skip
 # A module row is about this long; used to size the steps.
 BYTES_PER_ROW = 80
@@ -19,6 +22,11 @@ BYTES_PER_ROW = 80
 def _unit(hash_name: str, slot: int) -> str:
     """A number from 0 up to 1 out of 16 of the 64 bits of a hash."""
     return f"(((({hash_name}) >> {16 * slot}) & 65535) / 65536.0)"
+
+
+def _suspected(kind: str, days: tuple[dt.date, dt.date]) -> str:
+    """Whether a row's app raises this suspicion on its day."""
+    return f"coalesce(suspicion = '{kind}' and usage_on between date '{days[0]}' and date '{days[1]}', false)"
 
 
 def _ratings() -> str:
@@ -41,7 +49,9 @@ def app_rows_sql(seed: int) -> str:
         with placed as (
             select
                 app.number as app_number, app.app_id, app.name, app.side, app.satisfaction, app.completion,
-                app.provisioned, listing.end_number, listing.end_label, day.usage_on, day.day_number,
+                app.provisioned, app.suspicion,
+                app.wanted_level * listing.share as same_value,
+                listing.end_number, listing.end_label, day.usage_on, day.day_number,
                 app.level * listing.share * {FACTOR_SQL} as level,
                 greatest(0.05, least(0.6, 1.2 / case when app.side = 'service' then app.wanted_level
                     else app.wanted_level * app.provisioned end)) as rating_rate,
@@ -64,6 +74,7 @@ def app_rows_sql(seed: int) -> str:
             select
                 *,
                 case
+                    when {_suspected("same_value_day_after_day", SAME_VALUE)} then round(same_value)::bigint
                     when side = 'service'
                         then floor(level * (0.88 + 0.24 * {_unit("hash_1", 0)}) + {_unit("hash_1", 1)})::bigint
                     else least(provisioned, floor(
@@ -73,7 +84,12 @@ def app_rows_sql(seed: int) -> str:
         ),
 
         started as (
-            select *, floor(visitors * 0.4 + {_unit("hash_1", 2)})::bigint as starts
+            select
+                *,
+                floor(
+                    visitors * 0.4 * case when {_suspected("visits_without_starts", WITHOUT_STARTS)} then {STARTS_LEFT}
+                        else 1 end + {_unit("hash_1", 2)}
+                )::bigint as starts
             from visited
         )
 
@@ -84,6 +100,14 @@ def app_rows_sql(seed: int) -> str:
             least(starts, floor(starts * completion + {_unit("hash_1", 3)})::bigint) as completions,
             case when end_number = 1 then floor(visitors * (6 + 9 * {_unit("hash_3", 2)}))::bigint end as impressions,
             case when end_number = 1 then visitors end as clicks,
+            -- The Alipay mini-program does not count the night apart.
+            case when end_number <> 3 then least(visitors, floor(
+                visitors * (0.8 + 0.4 * {_unit("hash_3", 3)})
+                * case
+                    when {_suspected("night_visits", NIGHT)} then {NIGHT_SHARE}
+                    when side = 'service' then 0.11
+                    else 0.03
+                end + {_unit("hash_1", 0)})::bigint) end as night_visitors,
             {_ratings()}
         from started
     """
@@ -143,14 +167,15 @@ def zheliban_lines_sql(seed: int) -> str:
                 usage_on, app_number, end_number, 0 as module_number,
                 concat(usage_on, ',', app_id, ',', name, ',,', end_label, ',', page_views, ',', visitors, ',',
                     starts, ',', completions, ',', impressions, ',', clicks, ',',
-                    rating_1, ',', rating_2, ',', rating_3, ',', rating_4, ',', rating_5) as text
+                    rating_1, ',', rating_2, ',', rating_3, ',', rating_4, ',', rating_5, ',',
+                    night_visitors) as text
             from app_row
             union all
             select
                 usage_on, app_number, end_number, module_number,
                 concat(usage_on, ',', app_id, ',', name, ',', module_id, ',', end_label, ',', page_views, ',',
                     visitors, ',', starts, ',', completions, ',', impressions, ',',
-                    clicks, ',,,,,') as text
+                    clicks, ',,,,,,') as text
             from part_row
         )
 
@@ -174,13 +199,14 @@ def zhezhengding_lines_sql(seed: int) -> str:
                 usage_on, app_number, 0 as module_number,
                 concat({day}, ',', app_id, ',', name, ',,', page_views, ',', visitors, ',', starts, ',', completions,
                     ',', visitors, ',', provisioned, ',',
-                    rating_1, ',', rating_2, ',', rating_3, ',', rating_4, ',', rating_5) as text
+                    rating_1, ',', rating_2, ',', rating_3, ',', rating_4, ',', rating_5, ',',
+                    night_visitors) as text
             from app_row
             union all
             select
                 usage_on, app_number, module_number,
                 concat({day}, ',', app_id, ',', name, ',', module_id, ',', page_views, ',', visitors, ',', starts,
-                    ',', completions, ',,,,,,,') as text
+                    ',', completions, ',,,,,,,,') as text
             from part_row
         )
 

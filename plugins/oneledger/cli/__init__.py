@@ -10,7 +10,9 @@ from oneledger.cli.output import fail
 from oneledger.settings import ConfigurationError
 
 # One module a room; each adds its verbs with ``register``.
-ROOMS = ("city", "ingest", "nightly", "checks", "quarantine", "notices", "publishing", "doctor")
+ROOMS = (
+    "city", "ingest", "nightly", "checks", "quarantine", "notices", "publishing", "rules", "evaluation", "doctor",
+)  # fmt: skip
 
 app = typer.Typer(
     name="oneledger",

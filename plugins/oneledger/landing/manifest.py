@@ -29,6 +29,7 @@ class Manifest:
 
     ``row_count`` counts raw rows (an unpivoted record gives several), ``control_total`` is what the source
     itself says, ``watermark`` the newest change in a delivery of changes. ``extracted_at`` is UTC, ISO 8601.
+    ``correction`` (reason, reference, name) says why data are delivered again; None for most batches.
     """
 
     batch_id: str
@@ -46,11 +47,14 @@ class Manifest:
     code_version: str
     catalogue_hash: str
     previous_manifest_sha256: str | None
+    correction: dict[str, str] | None = None
 
     def to_bytes(self) -> bytes:
         """The bytes of ``manifest.json``; the next manifest of the source carries their SHA-256."""
         content = asdict(self)
         content["business_on"] = self.business_on.isoformat()
+        if self.correction is None:
+            del content["correction"]
         return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode()
 
     @property

@@ -42,6 +42,7 @@ class NewBatch:
     raw_final: Path
     seen: tuple[SeenFile, ...] = ()
     tag: tuple[str, str] | None = None
+    correction: dict[str, str] | None = None
 
 
 @dataclass
@@ -132,6 +133,7 @@ class LandingWriter:
             code_version=code_version(),
             catalogue_hash=entity.content_hash,
             previous_manifest_sha256=self._head,
+            correction=batch.correction,
         )
         content = manifest.to_bytes()
         (batch.directory / MANIFEST_NAME).write_bytes(content)

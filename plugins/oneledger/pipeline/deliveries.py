@@ -187,12 +187,14 @@ class DeliveryTaker:
             control_total=received.control_total, watermark=watermark,
             raw_partial=final.with_name(f"{PARTIAL_PREFIX}{final.name}"), raw_final=final,
             seen=tuple(replace(file, batch_id=batch_id) for file in received.seen), tag=received.tag,
+            correction=received.correction,
         ))  # fmt: skip
         extract = self._outcome(
             entity, "good", f"landed as revision {revision}", batch_id=batch_id, business_on=received.business_on,
             detail={**received.detail, "files": [file.source_name for file in received.files][:20],
                     "size_bytes": sum(file.size_bytes for file in received.files), "watermark": watermark,
-                    "control_total": received.control_total},
+                    "control_total": received.control_total,
+                    **({"correction": received.correction} if received.correction else {})},
         )  # fmt: skip
         extract.received_count = sum(file.rows for file in manifest.files)
         extract.ended_at = extracted_at

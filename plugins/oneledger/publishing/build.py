@@ -16,6 +16,8 @@ import duckdb
 from oneledger.outcomes import utc_now
 from oneledger.publishing import facts as daily
 from oneledger.publishing.content import TableContent, hash_relation, overall_hash, quote
+from oneledger.publishing.evaluation_basis import FOLDER as EVALUATION_DIR
+from oneledger.publishing.evaluation_basis import write_basis
 from oneledger.publishing.versions import (
     BATCHES_FILE,
     MANIFEST,
@@ -56,6 +58,7 @@ def write_version(
             has_changed=_change_test(fact, pending, previous, models_hash),
         )
     batches = _write_batches(connection, folder / BATCHES_FILE)
+    basis = write_basis(connection, folder)
     contents = [*tables, *(TableContent(one.name, one.rows_count, one.content_hash) for one in fact_files)]
     manifest = {
         "version": None,
@@ -72,6 +75,13 @@ def write_version(
         "facts": daily.as_manifest(fact_files),
         "fact_columns": columns,
         "batches": batches,
+        "evaluation": {
+            "as_of_on": basis["as_of_on"],
+            "models": [one["relation"] for one in basis["models"]],
+            "files": daily.hashes_of(folder, EVALUATION_DIR),
+        }
+        if basis
+        else None,
     }
     (folder / NOT_YET_CURRENT).touch()
     return manifest
@@ -177,8 +187,11 @@ def _add_outcomes_of_run(connection: duckdb.DuckDBPyConnection, target: str, war
 def _write_batches(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
     """Which batches the version was made of, as a Parquet file: years of daily batches do not fit a manifest."""
     connection.execute(
-        "copy (select batch_id, source, entity, partition, revision, business_on, contract_hash, received_count,"
-        " accepted_count, quarantined_count, superseded_count from control.admitted_batch order by batch_id)"
+        "copy (select admitted.batch_id, admitted.source, admitted.entity, admitted.partition, admitted.revision,"
+        " admitted.business_on, admitted.contract_hash, admitted.received_count, admitted.accepted_count,"
+        " admitted.quarantined_count, admitted.superseded_count, batch.correction_reason, batch.correction_reference,"
+        " batch.correction_name from control.admitted_batch as admitted left join control.batch as batch"
+        " using (batch_id) order by admitted.batch_id)"
         f" to '{str(path).replace(chr(39), chr(39) * 2)}' (format parquet, compression zstd)"
     )
     count = connection.execute("select count(*) from control.admitted_batch").fetchall()[0][0]

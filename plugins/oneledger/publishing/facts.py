@@ -131,6 +131,15 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def hashes_of(folder: Path, part: str) -> dict[str, str]:
+    """SHA-256 of every file under ``folder/part``, by its path from ``folder``."""
+    return {
+        str(path.relative_to(folder)): file_sha256(path)
+        for path in sorted((folder / part).rglob("*"))
+        if path.is_file()
+    }
+
+
 def _published(version: PublishedVersion, fact: str, month: str) -> Path:
     return version.path / FACTS_DIR / fact / f"{month}.parquet"
 

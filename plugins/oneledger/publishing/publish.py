@@ -11,11 +11,13 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from oneledger.outcomes import Outcome, record_outcome
 from oneledger.publishing.build import finish_manifest, sync, write_version
+from oneledger.publishing.evaluation_basis import is_input
 from oneledger.publishing.published_state import note_published
 from oneledger.publishing.versions import (
     CURRENT,
@@ -103,7 +105,8 @@ def _publish(connection: duckdb.DuckDBPyConnection, settings: Settings, run_id: 
     partial = settings.published_dir / f"{PARTIAL_PREFIX}{run_id}"
     partial.mkdir(parents=True)
     manifest = write_version(connection, settings, partial, run_id=run_id, previous=previous)
-    if previous and previous.content_hash == manifest["content_hash"]:
+    manifest["gates"] = _answers_of_gates(connection)
+    if previous and previous.content_hash == manifest["content_hash"] and _evaluates_alike(previous.manifest, manifest):
         shutil.rmtree(partial)
         note_published(connection, settings, previous.version)
         return PublishedVersion(previous.version, previous.path, previous.manifest, is_unchanged=True)
@@ -116,6 +119,25 @@ def _publish(connection: duckdb.DuckDBPyConnection, settings: Settings, run_id: 
     _make_current(settings, version)
     note_published(connection, settings, version.version)
     return version
+
+
+def _answers_of_gates(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
+    """What each gate said of the data that are published: an evaluation is made on such a version only."""
+    rows = connection.execute("select gate, is_open, run_id, checked_at from checks.gate order by gate").fetchall()
+    return {
+        gate: {"is_open": is_open, "run_id": run_id, "checked_at": checked_at.isoformat()}
+        for gate, is_open, run_id, checked_at in rows
+    }
+
+
+def _evaluates_alike(previous: dict[str, Any], fresh: dict[str, Any]) -> bool:
+    """Whether both versions carry the same SQL and rules: another period may differ where this one does not."""
+    before, after = previous.get("evaluation"), fresh["evaluation"]
+    if not before or not after:
+        return not after
+    return {name: one for name, one in before["files"].items() if not is_input(name)} == {
+        name: one for name, one in after["files"].items() if not is_input(name)
+    }
 
 
 def _version_name(settings: Settings, created_at: str, content_hash: str) -> str:

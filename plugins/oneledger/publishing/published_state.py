@@ -10,20 +10,20 @@ from oneledger.quality.gate_state import closed_gates, warehouse_state
 from oneledger.settings import Settings
 from oneledger.warehouse.connection import open_warehouse
 from oneledger.warehouse.control import create_control_tables
+from oneledger.warehouse.evaluation_runs import decisions_hash
 
 _TABLE = (
-    "create table if not exists control.published_state (version varchar, state varchar, models_hash varchar,"
-    " expectations_hash varchar)"
+    "control.published_state (version varchar, state varchar, models_hash varchar, expectations_hash varchar,"
+    " evaluations_hash varchar)"
 )
 
 
 def note_published(connection: duckdb.DuckDBPyConnection, settings: Settings, version: str) -> None:
     """Nothing is pending any more: ``version`` holds what the warehouse holds now."""
     connection.execute("begin transaction")
-    connection.execute(_TABLE)
-    connection.execute("delete from control.published_state")
+    connection.execute(f"create or replace table {_TABLE}")
     connection.execute(
-        "insert into control.published_state values (?, ?, ?, ?)", [version, *_present(connection, settings)]
+        "insert into control.published_state values (?, ?, ?, ?, ?)", [version, *_present(connection, settings)]
     )
     connection.execute("delete from control.pending_date")
     connection.execute("commit")
@@ -36,7 +36,7 @@ def is_all_published(settings: Settings) -> bool:
         return False
     with open_warehouse(settings) as connection:
         create_control_tables(connection)
-        connection.execute(_TABLE)
+        connection.execute(f"create table if not exists {_TABLE}")
         noted = connection.execute("select * from control.published_state").fetchone()
         if noted != (published.version, *_present(connection, settings)) or closed_gates(connection):
             return False
@@ -47,9 +47,10 @@ def is_all_published(settings: Settings) -> bool:
     return bool(pending == 0 and same_day)
 
 
-def _present(connection: duckdb.DuckDBPyConnection, settings: Settings) -> tuple[str, str, str]:
+def _present(connection: duckdb.DuckDBPyConnection, settings: Settings) -> tuple[str, ...]:
     return (
         warehouse_state(connection),
         published_models(settings),
         hash_of_files(settings.project_root, ("expectations",)),
+        decisions_hash(settings.evaluations_dir),
     )

@@ -9,7 +9,8 @@ import duckdb
 
 from oneledger.warehouse.control import utc_timestamp
 
-Gate = Literal["sources", "marts"]
+# An evaluation has a gate of its own; a version is published through the other two.
+Gate = Literal["sources", "marts", "evaluation"]
 GATES: tuple[Gate, ...] = ("sources", "marts")
 
 

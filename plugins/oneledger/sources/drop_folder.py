@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import re
 import time
@@ -15,6 +16,9 @@ from oneledger.settings import CITY_TIMEZONE, ConfigurationError
 from oneledger.sources.received import SeenFile, Waiting
 from oneledger.sources.refusal import RefusalError
 
+# Beside a delivery that corrects an earlier one: why, on what grounds, and who says so.
+CORRECTION_SUFFIX = ".reason.json"
+_CORRECTION_KEYS = ("reason", "reference", "name")
 _PARTITION_CHARACTER = re.compile(r"[^\w\-]+")
 
 
@@ -149,6 +153,34 @@ def read_control(file: DropFile, spec: FilesSpec) -> Control | None:
             problem="control_file_unreadable",
         )
     return Control(path.name, int(rows) if rows is not None else None, (content.get("sha256") or "").lower() or None)
+
+
+def read_correction(file: DropFile) -> dict[str, str] | None:
+    """What ``<file>.reason.json`` says: reason, reference and name; None when there is no such file.
+
+    Raises:
+        RefusalError: it is no JSON object with just these three texts.
+    """
+    path = file.path.with_name(file.name + CORRECTION_SUFFIX)
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, UnicodeDecodeError) as error:
+        content = f"no JSON: {error}"
+    is_complete = (
+        isinstance(content, dict)
+        and set(content) == set(_CORRECTION_KEYS)
+        and all(isinstance(value, str) and value.strip() for value in content.values())
+    )
+    if not is_complete:
+        raise RefusalError(
+            f"{path.name} says {str(content)[:200]!r}; it must be a JSON object with the texts "
+            f"{', '.join(_CORRECTION_KEYS)}, none of them empty.",
+            "The sender writes it again: why the data are corrected, the number of the appeal, and who says so.",
+            {"file": file.name, "reason_file": path.name},
+        )
+    return {key: content[key].strip() for key in _CORRECTION_KEYS}
 
 
 def unmatched_hint(folder: Path, entity: Entity) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from oneledger.catalogue import Entity, worded
 from oneledger.settings import CITY_TIMEZONE
-from oneledger.sources.drop_folder import Control, DropFile, partition_of, read_control
+from oneledger.sources.drop_folder import Control, DropFile, partition_of, read_control, read_correction
 from oneledger.sources.received import Received, ReceivedFile, SeenFile
 from oneledger.sources.refusal import RefusalError
 
@@ -26,16 +26,19 @@ def receive_files(entity: Entity, group: Sequence[DropFile], directory: Callable
         as_of: the business date when the file name carries none.
 
     Raises:
-        RefusalError: a file is empty, or is not what its control file says.
+        RefusalError: a file is empty, is not what its control file says, or its reason cannot be read.
     """
     partition, business_on = partition_of(entity, group[0], as_of)
     warnings = _future(entity, group[0], business_on)
     target = directory()
     files: list[ReceivedFile] = []
     seen: list[SeenFile] = []
+    corrections: list[dict[str, str]] = []
     for file in group:
         control, said = _control(entity, file)
         warnings += said
+        if correction := read_correction(file):
+            corrections.append(correction)
         if file.size_bytes == 0:
             raise RefusalError(
                 f"{file.name} is empty (0 bytes); it must hold at least its header.",
@@ -50,6 +53,12 @@ def receive_files(entity: Entity, group: Sequence[DropFile], directory: Callable
         seen.append(SeenFile(file.name, file.size_bytes, file.mtime_ns, sha256, ""))
     totals = [file.expected_rows for file in files]
     control_total = sum(total for total in totals if total is not None) if None not in totals else None
+    if any(one != corrections[0] for one in corrections):
+        raise RefusalError(
+            f"The parts of {files[0].source_name} come with different reasons.",
+            "The sender gives one reason for all parts of a delivery.",
+            {"files": [file.source_name for file in files]},
+        )
     return Received(
         partition,
         business_on,
@@ -58,6 +67,7 @@ def receive_files(entity: Entity, group: Sequence[DropFile], directory: Callable
         control_total=control_total,
         seen=tuple(seen),
         warnings=tuple(warnings),
+        correction=corrections[0] if corrections else None,
     )
 
 

@@ -40,6 +40,7 @@ class Received:
         since: the watermark that the source was asked from, for deliveries of changes.
         tag: URL and ETag of the answer.
         warnings: what is to be said of the delivery although it is taken.
+        correction: reason, reference and name, when the delivery corrects an earlier one.
     """
 
     partition: str
@@ -52,6 +53,7 @@ class Received:
     seen: tuple[SeenFile, ...] = ()
     tag: tuple[str, str] | None = None
     warnings: tuple[str, ...] = ()
+    correction: dict[str, str] | None = None
     detail: dict[str, Any] = field(default_factory=dict)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-SCHEMAS = ("admitted", "quarantine", "control", "checks", "staging", "intermediate", "marts", "evaluation")
+SCHEMAS = ("admitted", "quarantine", "control", "checks", "staging", "intermediate", "marts", "evaluation", "confirmed")
 
 # quarantine.row and checks.row_finding have the same columns: one says why a row was held back, the
 # other why it was let through with a warning. A row that breaks two rules stands here twice.
@@ -32,6 +32,7 @@ _ROW_REPORT_COLUMNS = """
     record_key varchar
 """
 
+CORRECTION_COLUMNS = ("correction_reason", "correction_reference", "correction_name")
 _OUTCOME_FILES_A_STATEMENT = 5_000
 
 OUTCOME_COLUMNS = {
@@ -73,7 +74,11 @@ _TABLES = {
         code_version varchar,
         catalogue_hash varchar,
         is_current boolean not null,
-        registered_at timestamp not null
+        registered_at timestamp not null,
+        -- why a batch corrects an earlier one, the number of the appeal, and who says so; null for most
+        correction_reason varchar,
+        correction_reference varchar,
+        correction_name varchar
     """,
     # What stands in admitted.*: received = accepted + quarantined + superseded.
     "control.admitted_batch": """
@@ -141,6 +146,73 @@ _TABLES = {
     """,
     # The seeds that stand in the warehouse, so that a night loads them only when they changed.
     "control.seed_state": "id integer primary key, content_hash varchar not null",
+    # What confirmed evaluations fixed: the columns of the model evaluation.funding_share, one row a project and
+    # year for good. The evaluation writes it when somebody confirms a run; the model reads it back.
+    "confirmed.funding_share": """
+        project_id varchar not null,
+        budget_year bigint not null,
+        project_name varchar,
+        department_id varchar,
+        level varchar,
+        measured_to_on date,
+        linked_apps_count bigint,
+        online_numerator bigint,
+        online_denominator bigint,
+        online_rate double,
+        online_state varchar,
+        usage_numerator bigint,
+        usage_denominator bigint,
+        usage_rate double,
+        usage_state varchar,
+        satisfaction_numerator bigint,
+        satisfaction_denominator bigint,
+        satisfaction_rate double,
+        satisfaction_state varchar,
+        not_applicable_rates varchar,
+        combined_rate double,
+        state varchar,
+        reason varchar,
+        share double,
+        budget_cny decimal(18, 2),
+        budget_state varchar,
+        payable_cny decimal(18, 2),
+        withheld_cny decimal(18, 2),
+        change_cny decimal(18, 2),
+        is_frozen boolean,
+        current_share double,
+        current_payable_cny decimal(18, 2),
+        current_difference_cny decimal(18, 2),
+        current_state varchar,
+        rule_version varchar,
+        primary key (project_id, budget_year)
+    """,
+    # The last successful dbt build: SQL and rules of the evaluation as they were run (warehouse/built_models.py).
+    "control.built_model": """
+        relation varchar primary key,
+        is_seed boolean not null,
+        compiled_sql varchar,
+        reads varchar[] not null,
+        file_name varchar,
+        content blob
+    """,
+    # Decided evaluation runs, taken over from their folders (warehouse/evaluation_runs.py).
+    "control.evaluation_run": """
+        run_id varchar primary key,
+        round_id varchar not null,
+        period varchar not null,
+        state varchar not null,
+        version varchar not null,
+        rule_version varchar,
+        rules_hash varchar not null,
+        content_hash varchar not null,
+        created_at timestamp not null,
+        created_by varchar not null,
+        decided_at timestamp not null,
+        decided_by varchar not null,
+        reason varchar not null,
+        supersedes varchar,
+        run_sha256 varchar
+    """,
     "checks.result": """
         run_id varchar not null,
         gate varchar not null,
@@ -166,6 +238,7 @@ _TABLES = {
 # Columns that came later, for warehouses that were made before them.
 _ADDED_COLUMNS = {
     "checks.result": {"unexpected_count": "bigint", "judged_count": "bigint", "expectation": "varchar"},
+    "control.batch": dict.fromkeys(CORRECTION_COLUMNS, "varchar"),
 }
 
 

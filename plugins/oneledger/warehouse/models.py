@@ -12,8 +12,10 @@ from typing import Any
 
 from oneledger.outcomes import Outcome, record_outcome, utc_now
 from oneledger.settings import Settings
+from oneledger.warehouse.built_models import keep_build, read_build
 from oneledger.warehouse.connection import open_warehouse
 from oneledger.warehouse.control import create_control_tables, load_outcomes
+from oneledger.warehouse.evaluation_runs import load_decided_runs
 from oneledger.warehouse.lock import writer_lock
 
 Progress = Callable[[str], None]
@@ -48,6 +50,7 @@ def build_models(
         with open_warehouse(settings) as connection:
             create_control_tables(connection)
             load_outcomes(connection, settings.outcomes_dir)
+            load_decided_runs(connection, settings.evaluations_dir)
             loaded = connection.execute("select max(content_hash) from control.seed_state").fetchone()
         # A seed that did not change stands in the warehouse already; loading it again costs and changes nothing.
         skips_seeds = not full_refresh and loaded is not None and loaded[0] == seeds_hash
@@ -55,9 +58,12 @@ def build_models(
         results, error = _invoke_dbt(settings, run_id, full_refresh, skips_seeds, progress)
         outcome = _outcome(run_id, results, error, time.monotonic() - begun)
         outcome.started_at = started_at
-        if outcome.verdict != "failed" and not skips_seeds:
+        if outcome.verdict != "failed":
+            built = read_build(_target(settings) / "manifest.json", results, settings.dbt_project_dir)
             with open_warehouse(settings) as connection:
-                connection.execute("insert or replace into control.seed_state values (1, ?)", [seeds_hash])
+                keep_build(connection, built)
+                if not skips_seeds:
+                    connection.execute("insert or replace into control.seed_state values (1, ?)", [seeds_hash])
     return record_outcome(outcome, settings.outcomes_dir)
 
 
@@ -65,12 +71,11 @@ def _invoke_dbt(
     settings: Settings, run_id: str, full_refresh: bool, skips_seeds: bool, progress: Progress
 ) -> tuple[list[Any], str | None]:
     """The results of ``dbt build``, and the message of an error before or outside of any model."""
-    folder = settings.home / "dbt"
     arguments = [
         "build",
         "--project-dir", str(settings.dbt_project_dir),
         "--profiles-dir", str(settings.dbt_project_dir),
-        "--target-path", str(folder / "target"),
+        "--target-path", str(_target(settings)),
         "--log-path", str(settings.logs_dir / "dbt"),
         "--exclude-resource-type", "unit_test",
         *(["--exclude-resource-type", "seed"] if skips_seeds else []),
@@ -102,6 +107,10 @@ def _invoke_dbt(
     if result.exception is not None:
         return results, str(result.exception)
     return results, None
+
+
+def _target(settings: Settings) -> Path:
+    return settings.home / "dbt" / "target"
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from oneledger.catalogue import Entity
 from oneledger.landing.manifest import read_manifest
 from oneledger.settings import Settings
 from oneledger.warehouse.contract import contract_hash
-from oneledger.warehouse.control import utc_timestamp
+from oneledger.warehouse.control import CORRECTION_COLUMNS, utc_timestamp
 from oneledger.warehouse.releases import RELEASE_MARKS
 
 # What control.batch takes over from the manifest.
@@ -30,6 +30,9 @@ _MANIFEST_COLUMNS = {
     "extracted_at": "TIMESTAMP",
     "code_version": "VARCHAR",
     "catalogue_hash": "VARCHAR",
+    "correction_reason": "VARCHAR",
+    "correction_reference": "VARCHAR",
+    "correction_name": "VARCHAR",
 }
 
 
@@ -175,6 +178,10 @@ def _manifest(settings: Settings, entity: Entity, batch_id: str) -> dict[str, ob
         raise UnusableBatchError(
             f"{path} names batch {manifest.batch_id!r}; it must be {batch_id!r}. Restore it from the backup."
         )
-    return {name: getattr(manifest, name) for name in _MANIFEST_COLUMNS} | {
-        "business_on": manifest.business_on.isoformat()
-    }
+    correction = manifest.correction or {}
+    return {
+        name: correction.get(name.removeprefix("correction_"))
+        if name in CORRECTION_COLUMNS
+        else getattr(manifest, name)
+        for name in _MANIFEST_COLUMNS
+    } | {"business_on": manifest.business_on.isoformat()}

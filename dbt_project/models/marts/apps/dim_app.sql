@@ -62,6 +62,7 @@ select
     app.is_province_assigned,
     app.has_standalone_app,
     app.is_seasonal,
+    app.description,
     case
         when app.app_id is null then 'unregistered'
         when listing.first_listed_on is null or listing.first_listed_on > clock.as_of_on then 'never_listed'

@@ -9,6 +9,7 @@ select
     page_views_count,
     visits_count,
     visitors_count,
+    night_visitors_count,
     starts_count,
     completions_count,
     impressions_count,

@@ -1,0 +1,192 @@
+"""Money of the funding share, on the SQL of the model itself: it adds up to the fen, and better never earns less."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oneledger.settings import PROJECT_ROOT
+from oneledger.warehouse.control import create_control_tables
+
+RATES = ("online_rate", "usage_rate", "satisfaction_rate")
+SEEDS = PROJECT_ROOT / "dbt_project" / "seeds"
+YEAR = 2022
+
+# One rate: numerator, denominator and state, as the model reads them.
+reported = st.integers(1, 40).flatmap(
+    lambda denominator: st.tuples(st.integers(0, denominator), st.just(denominator), st.just("reported"))
+)
+absent = st.sampled_from([(None, None, "missing"), (0, 0, "not_applicable")])
+rates = st.tuples(*[st.one_of(reported, reported, reported, absent) for _ in RATES])
+budgets = st.decimals(Decimal("0.00"), Decimal("9999999999.99"), places=2)
+projects = st.lists(st.tuples(budgets, rates), min_size=1, max_size=8)
+# Bands that rise, the first from 0: what the test of the seed demands.
+bands = st.lists(
+    st.tuples(st.integers(1, 99), st.integers(0, 10_000)), max_size=5, unique_by=lambda band: band[0]
+).flatmap(
+    lambda found: st.integers(0, 10_000).map(
+        lambda lowest: list(
+            zip(
+                [0, *sorted(minimum for minimum, _ in found)],
+                sorted([lowest, *(share for _, share in found)]),
+                strict=True,
+            )
+        )
+    )
+)
+slow_enough = settings(max_examples=40, deadline=None)
+
+
+class FundingModel:
+    """The compiled model over tables of its own in memory."""
+
+    def __init__(self, sql: str) -> None:
+        self.sql = sql
+        self.connection = duckdb.connect()
+        self.connection.execute("attach ':memory:' as warehouse")
+        self.connection.execute("use warehouse")
+        create_control_tables(self.connection)
+        self.connection.execute(
+            "create table marts.budget_execution (project_id varchar, budget_year bigint, project_name varchar,"
+            " department_id varchar, level varchar, budget_cny decimal(18, 2));"
+            "create table evaluation.funding_rate (project_id varchar, budget_year bigint, rate_id varchar,"
+            " measured_to_on date, linked_apps_count bigint, numerator bigint, denominator bigint, rate double,"
+            " state varchar)"
+        )
+        for seed in ("funding_weight", "funding_band"):
+            self.connection.execute(
+                f"create table evaluation.{seed} as from read_csv('{SEEDS / seed}.csv', header = true, types ="
+                " {'effective_from': 'date', 'effective_to': 'date', 'rule_version': 'varchar'})"
+            )
+
+    def set_bands(self, found: list[tuple[int, int]]) -> None:
+        self.connection.execute("delete from evaluation.funding_band")
+        self.connection.executemany(
+            "insert into evaluation.funding_band by name"
+            " select ? / 100 as minimum_rate, ? / 10000 as share, date '2010-01-01' as effective_from,"
+            " 'v' as rule_version",
+            [list(band) for band in found],
+        )
+
+    def pay(self, found: list[tuple[Decimal | None, tuple[Any, ...]]]) -> list[dict[str, Any]]:
+        """What the model gives for projects with these budgets and rates, in their order."""
+        self.connection.execute("delete from marts.budget_execution; delete from evaluation.funding_rate")
+        self.connection.executemany(
+            "insert into marts.budget_execution by name"
+            " select ? as project_id, ?::bigint as budget_year, ?::decimal(18, 2) as budget_cny",
+            [[f"p{number:02d}", YEAR, budget] for number, (budget, _) in enumerate(found)],
+        )
+        self.connection.executemany(
+            "insert into evaluation.funding_rate values (?, ?, ?, null, 1, ?, ?, ?, ?)",
+            [
+                [f"p{number:02d}", YEAR, rate_id, numerator, denominator,
+                 numerator / denominator if state == "reported" else None, state]
+                for number, (_, three) in enumerate(found)
+                for rate_id, (numerator, denominator, state) in zip(RATES, three, strict=True)
+            ],
+        )  # fmt: skip
+        cursor = self.connection.execute(f"from ({self.sql}) order by project_id")
+        names = [column[0] for column in cursor.description or []]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The SQL of evaluation_funding_share as dbt compiles it for a warehouse of this name."""
+    folder = Path(tmp_path_factory.mktemp("compiled"))
+    project = str(PROJECT_ROOT / "dbt_project")
+    finished = subprocess.run(
+        [
+            str(Path(sys.executable).parent / "dbt"), "compile", "--select", "evaluation_funding_share",
+            "--project-dir", project, "--profiles-dir", project,
+        ],
+        env={
+            **os.environ, "ONELEDGER_WAREHOUSE": str(folder / "warehouse.duckdb"), "DBT_TARGET_PATH": str(folder),
+            "DBT_LOG_PATH": str(folder / "logs"), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        },
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stdout
+    path = folder / "compiled/oneledger/models/evaluation/evaluation_funding_share.sql"
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def shared_model(compiled: str) -> Iterator[FundingModel]:
+    """For the properties: each example replaces what the one before left."""
+    made = FundingModel(compiled)
+    yield made
+    made.connection.close()
+
+
+@pytest.fixture
+def model(compiled: str) -> Iterator[FundingModel]:
+    made = FundingModel(compiled)
+    yield made
+    made.connection.close()
+
+
+@slow_enough
+@given(found=projects, ladder=bands)
+def test_payable_and_withheld_make_the_budget_and_the_share_is_one_of_the_bands(
+    shared_model: FundingModel, found: list[tuple[Decimal, Any]], ladder: list[tuple[int, int]]
+) -> None:
+    shared_model.set_bands(ladder)
+    for (budget, three), row in zip(found, shared_model.pay(found), strict=True):
+        states = {state for _, _, state in three}
+        if "missing" in states:
+            assert (row["state"], row["payable_cny"], row["withheld_cny"]) == ("withheld", None, None)
+        elif states == {"not_applicable"}:
+            assert (row["state"], row["payable_cny"], row["withheld_cny"]) == ("not_applicable", None, None)
+        else:
+            assert row["state"] == "computed"
+            assert row["payable_cny"] + row["withheld_cny"] == budget
+            assert row["change_cny"] == -row["withheld_cny"]
+            assert 0 <= row["payable_cny"] <= budget
+            assert round(row["share"] * 10_000) in {share for _, share in ladder}
+
+
+@slow_enough
+@given(found=projects, ladder=bands, which=st.integers(0, 2), step=st.integers(1, 40))
+def test_a_higher_rate_never_gives_less(
+    shared_model: FundingModel, found: list[tuple[Decimal, Any]], ladder: list[tuple[int, int]], which: int, step: int
+) -> None:
+    shared_model.set_bands(ladder)
+    better = []
+    for budget, three in found:
+        numerator, denominator, state = three[which]
+        raised = (min(numerator + step, denominator), denominator, state) if state == "reported" else three[which]
+        better.append((budget, (*three[:which], raised, *three[which + 1 :])))
+    for before, after in zip(shared_model.pay(found), shared_model.pay(better), strict=True):
+        assert before["state"] == after["state"]
+        if before["state"] == "computed":
+            assert after["combined_rate"] >= before["combined_rate"]
+            assert after["payable_cny"] >= before["payable_cny"]
+
+
+def test_the_table_of_confirmed_shares_has_just_the_columns_of_the_model(model: FundingModel) -> None:
+    frozen = [tuple(row[:2]) for row in model.connection.execute("describe confirmed.funding_share").fetchall()]
+    shown = [tuple(row[:2]) for row in model.connection.execute(f"describe {model.sql}").fetchall()]
+    assert frozen == shown
+
+
+def test_a_confirmed_share_goes_in_as_it_came_out_and_stays(model: FundingModel) -> None:
+    full = ((1, 1, "reported"),) * 3
+    assert model.pay([(Decimal("1000.00"), full)])[0]["payable_cny"] == Decimal("1000.00")
+    model.connection.execute(f"insert into confirmed.funding_share {model.sql}")
+    later = model.pay([(Decimal("2000.00"), ((0, 1, "reported"),) * 3)])[0]
+    assert later["is_frozen"] is True
+    assert (later["payable_cny"], later["withheld_cny"]) == (Decimal("1000.00"), Decimal("0.00"))
+    assert (later["current_payable_cny"], later["current_difference_cny"]) == (Decimal("1000.00"), Decimal("0.00"))
+    with pytest.raises(duckdb.ConstraintException):
+        model.connection.execute(f"insert into confirmed.funding_share {model.sql}")
