@@ -52,8 +52,8 @@ def plan_columns(entity: Entity, arrived: Sequence[str], where: str, repeated: S
         else:
             mapping[column.name] = name
     extra = [name for name in arrived if name not in mapping.values()]
-    missing = [column for column in missing if not column.optional]
-    warnings = _missing(entity, missing, extra, where) + _repeated(entity, mapping, repeated, where)
+    warnings = _missing(entity, [column for column in missing if not column.optional], extra, where)
+    warnings += _repeated(entity, mapping, repeated, where)
     if extra and entity.on_new_column == "refuse":
         raise RefusalError(
             f"{where} has columns that the catalogue does not know: {', '.join(extra)}.",
