@@ -64,6 +64,46 @@ def test_published_marts_hold_the_tables_that_others_rely_on(reference_city: Ins
             assert wanted <= found, f"{table} lacks {wanted - found}"
 
 
+def test_planted_duplicates_and_made_up_use_are_found_and_nothing_else(reference_city: Installation) -> None:
+    from oneledger.city.duplicates import LOOK_ALIKES
+
+    with reference_city.marts() as marts:
+        pairs = marts.execute(
+            "select first_app_name, second_app_name from evaluation.merge_candidate where is_candidate"
+        ).fetchall()
+        flags = marts.execute(
+            "select kind, count(*) filter (where is_in_scope), count(*) from evaluation.suspicious_use"
+            " group by kind order by kind"
+        ).fetchall()
+        stars = marts.execute("select stars, count(*) from evaluation.app_stars group by stars").fetchall()
+    assert {frozenset(pair) for pair in pairs} == {
+        frozenset((one.beside, one.name)) for one in LOOK_ALIKES if one.is_duplicate
+    }
+    assert flags == [
+        ("night_visits", 1, 2), ("one_end_only", 0, 1), ("same_value_day_after_day", 0, 1),
+        ("spike_before_cut_off", 1, 2), ("visits_without_starts", 0, 1),
+    ]  # fmt: skip
+    assert dict(stars) == {5: 28, 4: 40, 3: 82, None: 48}
+
+
+def test_every_app_in_scope_and_every_budget_is_accounted_for(reference_city: Installation) -> None:
+    with reference_city.marts() as marts:
+        dispositions = marts.execute(
+            "select coalesce(disposition, reason), count(*) from evaluation.disposition where subject_kind = 'app'"
+            " group by all"
+        ).fetchall()
+        depth = marts.execute("select count(*) from evaluation.project_score where is_in_depth").fetchone()
+        shares = marts.execute(
+            "select (select count(*) from evaluation.funding_share), (select count(*) from marts.budget_execution),"
+            " sum(payable_cny) + sum(withheld_cny) - sum(budget_cny) filter (where state = 'computed')"
+            " from evaluation.funding_share"
+        ).fetchone()
+    assert sum(count for _, count in dispositions) == 198
+    assert {"keep", "improve", "merge", "transfer", "suspend", "shut_down"} == {name for name, _ in dispositions}
+    assert depth == (10,)
+    assert shares is not None and shares[0] == shares[1] > 0 and shares[2] == 0
+
+
 def test_daily_facts_lie_beside_the_marts_one_file_a_month(reference_city: Installation) -> None:
     files = sorted((reference_city.home / "published/current/facts/fct_app_usage_day").glob("*.parquet"))
     assert [file.stem for file in files] == [f"{2021 + n // 12}-{n % 12 + 1:02d}" for n in range(22)]

@@ -140,6 +140,16 @@ def test_a_missing_column_may_be_tolerated_by_the_catalogue_but_a_required_one_n
     assert "应用编码" in only(portal.ingest("portal"), "failed").message
 
 
+def test_an_optional_column_may_be_left_out_though_others_may_not(portal: Installation) -> None:
+    text = portal.settings.catalogue_paths[0].read_text("utf-8")
+    portal.write_catalogue(text.replace("{from: 访客数,", "{from: 访客数, optional: true,"))
+    portal.put("u_20221031.csv", "应用编码\nA1\n")
+    portal.ingest_well("portal")
+    assert values(portal) == [("A1", None, "20221031", 1)]
+    portal.put("u_20221030.csv", "访客数\n1\n")
+    assert "应用编码" in only(portal.ingest("portal"), "failed").message
+
+
 def test_a_wrong_delimiter_is_named(portal: Installation) -> None:
     portal.put("u_20221031.csv", "应用编码;访客数\nA1;3\n")
     failed = only(portal.ingest("portal"), "failed")

@@ -19,11 +19,11 @@ with rule as (
 -- The longest word first, so that a word inside another one does not tear it.
 stop_word as (
     select
-        string_agg(regexp_escape(lower(word.word)), '|' order by length(word.word) desc, word.word) filter (
-            where word.place = 'anywhere'
+        coalesce(
+            list(lower(word.word) order by length(word.word) desc, word.word) filter (where word.place = 'anywhere'), []
         ) as anywhere,
-        string_agg(regexp_escape(lower(word.word)), '|' order by length(word.word) desc, word.word) filter (
-            where word.place = 'end'
+        coalesce(
+            list(lower(word.word) order by length(word.word) desc, word.word) filter (where word.place = 'end'), []
         ) as at_end
     from {{ ref('int_as_of') }} as clock
     inner join {{ ref('name_stop_word') }} as word
@@ -45,21 +45,25 @@ app as (
     where is_registered and listing_state <> 'delisted' and app_name is not null
 ),
 
--- A name made of nothing but stop words stays whole.
+-- Word by word: one regular expression of all words would be compiled for every app. Form words may follow each
+-- other at the end, so they are tried twice.
 core as (
     select
         app.app_id,
-        coalesce(
-            nullif(
-                regexp_replace(
-                    regexp_replace(app.bare_name, coalesce(stop_word.anywhere, '^$'), '', 'g'),
-                    '(' || coalesce(stop_word.at_end, '^$') || ')+$', ''
+        app.bare_name,
+        list_reduce(
+            list_prepend(
+                list_reduce(
+                    list_prepend(app.bare_name, stop_word.anywhere),
+                    {{ lambda('body, word', "replace(body, word, '')") }}
                 ),
-                ''
+                list_concat(stop_word.at_end, stop_word.at_end)
             ),
-            app.bare_name
+            {{ lambda(
+                'body, word', 'case when ends_with(body, word) then left(body, length(body) - length(word)) else body end'
+            ) }}
         ) as core_name,
-        nullif(app.bare_description, '') as bare_description
+        app.bare_description
     from app
     cross join stop_word
 ),
@@ -68,7 +72,8 @@ text as (
     select
         app_id,
         'name' as evidence,
-        core_name as body
+        -- A name made of nothing but stop words stays whole.
+        coalesce(nullif(core_name, ''), bare_name) as body
     from core
     union all
     select
@@ -76,7 +81,7 @@ text as (
         'description',
         bare_description
     from core
-    where bare_description is not null
+    where bare_description <> ''
 ),
 
 position_in_text as (
@@ -100,8 +105,9 @@ named as (
     select
         app_id,
         'core_name' as evidence,
-        core_name as item
-    from core
+        body as item
+    from text
+    where evidence = 'name'
 ),
 
 matter as (
