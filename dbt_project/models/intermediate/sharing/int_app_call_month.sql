@@ -11,7 +11,7 @@ with call as (
         updated_at
     from {{ ref('stg_irs__interface_call') }}
     {% if is_incremental() %}
-        where {{ is_in_months('call_on', changed_call_months()) }}
+    where {{ is_in_months('call_on', changed_call_months()) }}
     {% endif %}
 ),
 
