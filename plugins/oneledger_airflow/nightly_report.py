@@ -7,7 +7,7 @@ from typing import Any
 
 from oneledger.outcomes import read_outcomes
 from oneledger.pipeline.verdict import newest_tries, verdict_of
-from oneledger.pipeline.withheld import sentence_of, withheld_parts
+from oneledger.pipeline.withheld import sentences_of, withheld_parts
 from oneledger.settings import Settings
 from oneledger_airflow.progress import Progress
 
@@ -50,8 +50,8 @@ def print_report(settings: Settings, run_id: str, progress: Progress) -> bool:
     progress.say()
     for problem in problems:
         progress.say(f"✗ {problem}")
-    for part in withheld_parts(settings) if is_published else []:
-        progress.say(f"! 暂缺 withheld: {sentence_of(part)}")
+    for sentence in sentences_of(withheld_parts(settings)) if is_published else []:
+        progress.say(f"! 暂缺 withheld: {sentence}")
     is_good = verdict in ("good", "good_with_warnings") and not problems and matched
     addition = " (published figures differ)" if is_published and not matched else ""
     progress.say(f"{'✓' if is_good else '✗'} run {run_id}: {verdict}{addition}")

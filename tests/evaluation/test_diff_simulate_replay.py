@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
 
 from oneledger.evaluation.diffing import diff
-from oneledger.evaluation.replaying import replay
+from oneledger.evaluation.replaying import _lay_out_project, replay
+from oneledger.evaluation.rules import load_rules, rules_hash
 from oneledger.evaluation.runs import find_run
 from oneledger.evaluation.simulating import simulate
 from oneledger.settings import ConfigurationError
@@ -129,6 +132,23 @@ def test_a_replay_of_the_confirmed_run_is_identical_though_the_data_were_deliver
     assert any("identical" in line for line in lines)
     assert state_of(story.home / "landing") | state_of(story.home / "published") == before
     assert not list(story.settings.scratch_dir.glob("replay-*"))
+
+
+def test_a_replay_is_laid_out_with_the_rules_and_metrics_of_the_run_though_the_project_changed_them_since(
+    story: Story, tmp_path: Path
+) -> None:
+    project = tmp_path / "changed" / "dbt_project"
+    shutil.copytree(story.settings.dbt_project_dir, project, ignore=shutil.ignore_patterns("target", "logs"))
+    metrics = project / "macros" / "metrics.sql"
+    metrics.write_text(
+        metrics.read_text("utf-8").replace("sum(fact.visitors_count)", "max(fact.visitors_count)"), "utf-8"
+    )
+    (project / "seeds" / "star_band.csv").write_text("stars\n", "utf-8")
+    home = dataclasses.replace(story.settings, project_root=tmp_path / "home")
+    run = find_run(story.settings, story.confirmed)
+    _lay_out_project(dataclasses.replace(story.settings, project_root=tmp_path / "changed"), home, run)
+    assert rules_hash(load_rules(home.dbt_project_dir / "seeds")) == run.record["rules_hash"]
+    assert rules_hash(load_rules(project / "seeds")) != run.record["rules_hash"]
 
 
 def test_a_replay_needs_every_batch_and_names_the_one_that_is_gone(changed_story: Story) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
-import yaml
 
-from oneledger.evaluation.rules import check, load_rules, overlay
+from oneledger.evaluation.rules import check, load_rules, read_drafts, rescale
 from oneledger.settings import PROJECT_ROOT
 
 PAGE = (PROJECT_ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
@@ -39,10 +39,18 @@ def test_every_column_of_an_indicator_is_explained() -> None:
     assert set(load_rules().tables["indicator"].columns) - named == set()
 
 
-def test_the_draft_on_the_page_is_a_sound_one(tmp_path) -> None:
-    draft = re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    assert draft
-    assert yaml.safe_load(draft.group(1))
-    path = tmp_path / "draft.yml"
-    path.write_text(draft.group(1), encoding="utf-8")
-    assert check(overlay(load_rules(), path)) == []
+def test_the_drafts_on_the_page_are_sound_ones(tmp_path: Path) -> None:
+    drafts = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    assert len(drafts) == 2
+    for number, draft in enumerate(drafts):
+        path = tmp_path / f"{number}.yml"
+        path.write_text(draft, encoding="utf-8")
+        assert [check(one.rules) for one in read_drafts(load_rules(), path)] == [[]] * (number + 1)
+
+
+@pytest.mark.parametrize(("name", "is_rescaled"), [("draft.yml", False), ("drafts.yml", True)])
+def test_the_examples_are_sound_drafts_and_the_readme_uses_them(name: str, is_rescaled: bool) -> None:
+    drafts = read_drafts(load_rules(), PROJECT_ROOT / "docs" / "examples" / name)
+    assert drafts
+    assert [check(rescale(one.rules) if is_rescaled else one.rules) for one in drafts] == [[]] * len(drafts)
+    assert f"--rules docs/examples/{name}" in (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from oneledger.settings import PROJECT_ROOT
 from oneledger.warehouse.control import create_control_tables
+from oneledger.warehouse.evaluation_runs import load_decided_runs
 
 RATES = ("online_rate", "usage_rate", "satisfaction_rate")
 SEEDS = PROJECT_ROOT / "dbt_project" / "seeds"
@@ -178,6 +180,57 @@ def test_the_table_of_confirmed_shares_has_just_the_columns_of_the_model(model: 
     frozen = [tuple(row[:2]) for row in model.connection.execute("describe confirmed.funding_share").fetchall()]
     shown = [tuple(row[:2]) for row in model.connection.execute(f"describe {model.sql}").fetchall()]
     assert frozen == shown
+
+
+def keep_run(model: FundingModel, folder: Path, run_id: str, day: str, supersedes: str | None = None) -> None:
+    """A confirmed run as its folder holds it, with what the model gives now as its result."""
+    (folder / run_id / "results").mkdir(parents=True)
+    model.connection.execute(
+        f"copy ({model.sql}) to '{folder / run_id / 'results' / 'funding_share.parquet'}' (format parquet)"
+    )
+    record = {
+        "run_id": run_id, "round_id": run_id[:7], "period": run_id[:7], "version": "v", "rule_version": "2022.1",
+        "rules_hash": "r", "content_hash": "c", "created_at": f"{day}T08:00:00", "created_by": "test",
+        "gate": {"is_open": True},
+    }  # fmt: skip
+    decision = {
+        "run_id": run_id,
+        "decided_at": f"{day}T09:00:00",
+        "name": "王敏",
+        "reason": "r",
+        "supersedes": supersedes,
+    }
+    (folder / run_id / "run.json").write_text(json.dumps(record), "utf-8")
+    (folder / run_id / "confirmation.json").write_text(json.dumps(decision), "utf-8")
+
+
+def test_the_first_confirmation_of_a_project_and_year_stays_through_later_rounds_and_superseding_runs(
+    model: FundingModel, tmp_path: Path
+) -> None:
+    full, none, missing = ((1, 1, "reported"),) * 3, ((0, 1, "reported"),) * 3, ((None, None, "missing"),) * 3
+    thousand, five = Decimal("1000.00"), Decimal("500.00")
+
+    def money() -> list[tuple[Any, ...]]:
+        rows = model.pay([(thousand, none), (thousand, none)])
+        kept = ("payable_cny", "is_frozen", "current_payable_cny", "current_difference_cny")
+        return [tuple(row[key] for key in kept) for row in rows]
+
+    # The first project is confirmed in full; the second has no rates yet, so nothing of it is fixed.
+    model.pay([(thousand, full), (thousand, missing)])
+    keep_run(model, tmp_path, "2022-Q3-a", "2022-10-12")
+    assert load_decided_runs(model.connection, tmp_path) == 1
+    assert money() == [(thousand, True, five, -five), (five, False, five, Decimal("0.00"))]
+    # The next round computes the same project and year again and confirms both.
+    keep_run(model, tmp_path, "2022-Q4-b", "2023-01-12")
+    for _ in range(2):
+        assert load_decided_runs(model.connection, tmp_path) == 2
+        assert money() == [(thousand, True, five, -five), (five, True, five, Decimal("0.00"))]
+    # A run made before the money was frozen takes the first one's place in its round: money stays.
+    model.connection.execute("delete from confirmed.funding_share")
+    model.pay([(Decimal("7.00"), full), (Decimal("7.00"), full)])
+    keep_run(model, tmp_path, "2022-Q3-c", "2023-02-01", supersedes="2022-Q3-a")
+    assert load_decided_runs(model.connection, tmp_path) == 2
+    assert [row[:2] for row in money()] == [(thousand, True), (five, True)]
 
 
 def test_a_confirmed_share_goes_in_as_it_came_out_and_stays(model: FundingModel) -> None:

@@ -38,7 +38,15 @@ def test_everything_of_a_confirmed_run_is_read_only(story: Story) -> None:
 
 
 @pytest.mark.parametrize(
-    "file", ["results/app_stars.parquet", "rules/indicator.csv", "batches.parquet", "run.json", "confirmation.json"]
+    "file",
+    [
+        "results/app_stars.parquet",
+        "rules/indicator.csv",
+        "macros/metrics.sql",
+        "batches.parquet",
+        "run.json",
+        "confirmation.json",
+    ],
 )
 def test_one_changed_byte_of_a_confirmed_run_is_found_and_the_file_is_named(changed_story: Story, file: str) -> None:
     path = find_run(changed_story.settings, changed_story.confirmed).path / file
@@ -124,6 +132,26 @@ def test_the_nightly_takes_the_confirmed_run_over_into_the_warehouse_and_the_pub
             "select run_id, state, confirmed_by, reason, version from published.evaluation.evaluation_run"
         ).fetchall()
     assert rows == [(story.confirmed, "confirmed", "王敏", "各部门已核对", story.first_version)]
+
+
+def test_the_build_after_a_confirmation_shows_the_confirmed_money_as_frozen_and_beside_it_what_it_would_be_now(
+    story: Story,
+) -> None:
+    confirmed = find_run(story.settings, story.confirmed).result_path("funding_share")
+    with duckdb.connect() as connection:
+        path = story.home / "published" / story.second_version / "marts.duckdb"
+        connection.execute(f"attach '{path}' as published (read_only)")
+        computed, unlike = connection.execute(
+            "select count(*), count(*) filter (where not shown.is_frozen or shown.payable_cny <> run.payable_cny"
+            " or shown.current_difference_cny <> shown.current_payable_cny - shown.payable_cny)"
+            f" from read_parquet('{confirmed}') as run left join published.evaluation.funding_share as shown"
+            " using (project_id, budget_year) where run.state = 'computed'"
+        ).fetchall()[0]
+        frozen = connection.execute(
+            "select count(*) from published.evaluation.funding_share where is_frozen"
+        ).fetchall()[0][0]
+    assert computed == frozen > 0
+    assert unlike == 0
 
 
 def test_a_version_without_the_word_of_its_gates_is_not_evaluated(changed_story: Story) -> None:

@@ -66,7 +66,7 @@ Examples:
 
     oneledger diff 2022-Q3-20261125 2022-Q3-20261201
 
-    oneledger diff 2022-Q3-20261125 2022-Q4-20270105 --json
+    oneledger diff confirmed newest --json
 """  # noqa: E501
 SIMULATE_HELP = """Who would gain or lose under draft rules; nothing is written.
 
@@ -91,7 +91,7 @@ Example:
 """
 _CANDIDATE = ("app_id", "app_name", "side", "department_id", "scope_reason")
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or the start of it.")]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the start of it, `newest` or `confirmed`.")]
 Name = Annotated[str, typer.Option(help="Who decides: a person's name.")]
 Reason = Annotated[str, typer.Option(help="Why, in a sentence.")]
 Period = Annotated[str | None, typer.Option(help="A quarter as 2022-Q3; default the newest round whose data are in.")]

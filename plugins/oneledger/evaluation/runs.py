@@ -47,10 +47,15 @@ def evaluation_runs(settings: Settings) -> list[EvaluationRun]:
 def find_run(settings: Settings, name: str) -> EvaluationRun:
     """The run of this name, or of the first letters of a name that fit one only.
 
+    ``newest`` is the run that was made last, ``confirmed`` the confirmed one in force of the newest round.
+
     Raises:
         ConfigurationError: there is none, or the letters fit more than one.
     """
     runs = evaluation_runs(settings)
+    meant = {"newest": runs[-1] if runs else None, "confirmed": last_confirmed(settings)}.get(name)
+    if meant is not None:
+        return meant
     found = [one for one in runs if one.run_id == name] or [one for one in runs if one.run_id.startswith(name)]
     if len(found) == 1:
         return found[0]

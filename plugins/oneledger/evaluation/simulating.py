@@ -147,7 +147,8 @@ def _moved(engine: Engine, round_id: str) -> tuple[dict[str, int], list[dict[str
         engine,
         "select count(*) filter (where movement = 'rose') as rose_count, count(*) filter (where movement = 'fell') as"
         " fell_count, count(*) filter (where score_change > 0) as higher_scores_count, count(*) filter (where"
-        " score_change < 0) as lower_scores_count, count(*) as changed_scores_count from moved",
+        " score_change < 0) as lower_scores_count, count(*) filter (where score_before is distinct from score_after)"
+        " as changed_scores_count from moved",
     )[0]
     apps = _rows(
         engine,

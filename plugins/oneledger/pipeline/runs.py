@@ -8,7 +8,7 @@ from typing import Any
 
 from oneledger.outcomes import read_outcomes, utc_now
 from oneledger.pipeline.verdict import newest_tries, verdict_of, what_is_missing
-from oneledger.pipeline.withheld import withheld_parts
+from oneledger.pipeline.withheld import dates_of, grouped_parts, withheld_parts
 from oneledger.publishing.versions import current_version
 from oneledger.quality.results import latest_results
 from oneledger.settings import ConfigurationError, Settings
@@ -136,22 +136,18 @@ def _last_run_item(last: Mapping[str, Any]) -> dict[str, Any]:
 
 def _withheld_items(settings: Settings) -> list[dict[str, Any]]:
     """One warning an entity and kind: what the published version lacks, beside what the checks say of tonight."""
-    grouped: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    for part in withheld_parts(settings):
-        grouped.setdefault((part["source"], part["entity"], part["kind"]), []).append(part)
     items = []
-    for (source, entity, kind), parts in grouped.items():
-        dates = ", ".join(str(part["period_on"]) for part in parts[:5] if part["period_on"])
-        more = f" and {len(parts) - 5} more" if len(parts) > 5 else ""
+    for parts in grouped_parts(withheld_parts(settings)):
+        first, dates = parts[0], dates_of(parts)
         items.append(
             {
-                "name": f"withheld: {source}.{entity}",
+                "name": f"withheld: {first['source']}.{first['entity']}",
                 "ok": True,
                 "is_warning": True,
-                "value": kind,
-                "problem": f"{parts[0]['reason_zh']} {parts[0]['reason_en']}{f': {dates}{more}' if dates else ''}",
+                "value": first["kind"],
+                "problem": f"{first['reason_zh']} {first['reason_en']}{f': {dates}' if dates else ''}",
                 "expected": "whole and fresh",
-                "remedy": f"{parts[0]['owner']}: {parts[0]['remedy_zh']} {parts[0]['remedy_en']}",
+                "remedy": f"{first['owner']}: {first['remedy_zh']} {first['remedy_en']}",
                 "since_on": min((part["since_on"] for part in parts if part["since_on"]), default=None),
             }
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,7 +46,7 @@ class RunEnd:
         lines = [f"run {self.run_id}: {self.verdict}"]
         lines += [f"✗ {problem}" for problem in self.problems]
         lines += [f"缺少 missing: {sentence}" for sentence in self.missing]
-        lines += [f"暂缺 withheld: {sentence_of(part)}" for part in self.withheld]
+        lines += [f"暂缺 withheld: {sentence}" for sentence in sentences_of(self.withheld)]
         return "\n".join(lines)
 
 
@@ -76,12 +77,32 @@ def withheld_parts(settings: Settings) -> list[dict[str, Any]]:
     return [dict(zip(_COLUMNS, row, strict=True)) for row in found]
 
 
-def sentence_of(part: dict[str, Any]) -> str:
-    """One part in a sentence: what, which date, since when, why, who acts."""
-    when = f" {part['period_on']}" if part["period_on"] else ""
-    since = f" since {part['since_on']}" if part["since_on"] and part["since_on"] != part["period_on"] else ""
-    rows = f" ({part['rows_count']:,} rows)" if part["rows_count"] else ""
+def grouped_parts(parts: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The parts of one entity and kind together, in the order in which they came: people are told of each once."""
+    grouped: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for part in parts:
+        grouped.setdefault((part["source"], part["entity"], part["kind"]), []).append(part)
+    return list(grouped.values())
+
+
+def sentences_of(parts: Sequence[dict[str, Any]]) -> list[str]:
+    """One sentence an entity and kind: what, which dates, since when, why, how many rows, who acts."""
+    return [_sentence(group) for group in grouped_parts(parts)]
+
+
+def dates_of(group: Sequence[dict[str, Any]]) -> str:
+    """The first five dates of a group, and how many more there are; empty when it has none."""
+    dates = [str(part["period_on"]) for part in group if part["period_on"]]
+    return ", ".join(dates[:5]) + (f" and {len(dates) - 5} more" if len(dates) > 5 else "")
+
+
+def _sentence(group: Sequence[dict[str, Any]]) -> str:
+    first = group[0]
+    dates = dates_of(group)
+    since = f" since {first['since_on']}" if first["since_on"] and not dates else ""
+    rows = sum(part["rows_count"] or 0 for part in group)
+    counted = f" ({rows:,} rows)" if rows else ""
     return (
-        f"{part['source']}.{part['entity']}{when}{since}: {part['reason_zh']} {part['reason_en']}{rows}. "
-        f"{part['owner']}: {part['remedy_zh']} {part['remedy_en']}"
+        f"{first['source']}.{first['entity']}{f' {dates}' if dates else ''}{since}: {first['reason_zh']} "
+        f"{first['reason_en']}{counted}. {first['owner']}: {first['remedy_zh']} {first['remedy_en']}"
     )

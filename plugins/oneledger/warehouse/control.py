@@ -147,7 +147,7 @@ _TABLES = {
     # The seeds that stand in the warehouse, so that a night loads them only when they changed.
     "control.seed_state": "id integer primary key, content_hash varchar not null",
     # What confirmed evaluations fixed: the columns of the model evaluation.funding_share, one row a project and
-    # year for good. The evaluation writes it when somebody confirms a run; the model reads it back.
+    # year for good: the first confirmation. Each build takes it over from the runs' folders; the model reads it.
     "confirmed.funding_share": """
         project_id varchar not null,
         budget_year bigint not null,

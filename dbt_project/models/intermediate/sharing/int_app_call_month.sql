@@ -10,9 +10,7 @@ with call as (
         failed_calls_count,
         updated_at
     from {{ ref('stg_irs__interface_call') }}
-    {% if is_incremental() %}
-    where {{ is_in_months('call_on', changed_call_months()) }}
-    {% endif %}
+    where {{ is_in_months('call_on', changed_call_months() if is_incremental() else none) }}
 ),
 
 fingerprinted as (

@@ -92,14 +92,23 @@ deliveries as (
     where step in ('extract', 'load_raw', 'admit') and source is not null and entity is not null
 ),
 
+-- A step that worked since, or a source that has nothing new, ends a failure.
 last_good as (
     select
-        source,
-        entity,
-        step,
-        max(started_at) filter (where verdict <> 'failed') as good_at
-    from deliveries
-    group by all
+        failed.source,
+        failed.entity,
+        failed.step,
+        max(good.started_at) as good_at
+    from (select distinct source, entity, step from deliveries where verdict = 'failed') as failed
+    left join deliveries as good
+        on
+            failed.source = good.source
+            and failed.entity = good.entity
+            and (
+                (failed.step = good.step and good.verdict <> 'failed')
+                or (good.step = 'extract' and good.verdict = 'unchanged')
+            )
+    group by failed.source, failed.entity, failed.step
 ),
 
 failing as (
