@@ -54,7 +54,7 @@ def test_there_are_at_least_60_faults_and_each_is_tried() -> None:
     assert len(KINDS) >= 60
     elsewhere = {kind for kind, breakage in KINDS.items() if breakage.needs_reference_city}
     assert set(INJECTED) | elsewhere == set(KINDS)
-    assert elsewhere == {"changed_project_level", "changed_request_month", "yuan_for_wan"}
+    assert elsewhere == {"changed_project_level", "changed_request_month"}
 
 
 def test_every_problem_that_a_fault_names_is_decided_in_the_catalogue() -> None:

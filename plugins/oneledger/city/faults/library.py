@@ -162,8 +162,8 @@ LIBRARY_FAULTS = (
                              "update rule_article set chapter_no = 0 where article_no = 'T01'")),
     _of("unknown_project", "引用不存在的项目", "a reference to nothing",
         "a stage event is of a project that is unknown",
-        Expected("gate", "project_library", "stage_event", "rows are taken; the check reference names the project",
-                 rule="reference", says=("XM999999999",)),
+        _held("stage_event", "known_reference", 1, "the row is quarantined until the project is registered",
+              "XM999999999", "project_id", problem=""),
         "project_stage_event", _sql("project stages: one is of XM999999999",
                                     "update project_stage_event set project_no = 'XM999999999' where event_no = "
                                     "(select min(event_no) from project_stage_event)"),

@@ -171,12 +171,11 @@ def _page(path: Path) -> str:
 
 
 def _of(
-    kind: str, zh: str, en: str, problem: str, expected: Expected, stem: str, change: Callable[[Path], str],
-    *, needs_reference_city: bool = False,
+    kind: str, zh: str, en: str, problem: str, expected: Expected, stem: str, change: Callable[[Path], str]
 ) -> Breakage:  # fmt: skip
     return Breakage(
         kind, zh, en, problem, expected, f"drops/finance/{stem}", lambda target: change(_found(target, stem)),
-        lambda target: [_found(target, stem)], needs_reference_city=needs_reference_city,
+        lambda target: [_found(target, stem)],
     )  # fmt: skip
 
 
@@ -193,9 +192,9 @@ def _refuse(entity: str, problem: str, text: str, *says: str) -> Expected:
 WORKBOOK_FAULTS = (
     _of("yuan_for_wan", "以元当万元填报", "yuan written for 万元",
         "a month's amounts are in yuan while the title says 万元",
-        Expected("gate", "finance", "spending",
-                 "the month's spending is 10 000 times too high: a case for the rules on magnitudes"),
-        SPENDING, _book(_in_yuan(says_yuan=False)), needs_reference_city=True),
+        Expected("quarantine", "finance", "spending", "amounts of over a thousand million yuan are quarantined",
+                 "", "in_proportion", 109, ("spent_cny",)),
+        SPENDING, _book(_in_yuan(says_yuan=False))),
     _of("unit_changed", "表头单位改为元", "a workbook in another unit",
         "title and amounts of a month are in yuan",
         Expected("quarantine", "finance", "spending", "the rows are quarantined: unit 元 is not the agreed 万元",
