@@ -52,7 +52,8 @@ def build_models(
             load_outcomes(connection, settings.outcomes_dir)
             load_decided_runs(connection, settings.evaluations_dir)
             loaded = connection.execute("select max(content_hash) from control.seed_state").fetchone()
-        # A seed that did not change stands in the warehouse already; loading it again costs and changes nothing.
+        # A seed that did not change stands in the warehouse already, and was tested there; loading and testing it again
+        # costs and changes nothing.
         skips_seeds = not full_refresh and loaded is not None and loaded[0] == seeds_hash
         begun = time.monotonic()
         results, error = _invoke_dbt(settings, run_id, full_refresh, skips_seeds, progress)
@@ -78,7 +79,7 @@ def _invoke_dbt(
         "--target-path", str(_target(settings)),
         "--log-path", str(settings.logs_dir / "dbt"),
         "--exclude-resource-type", "unit_test",
-        *(["--exclude-resource-type", "seed"] if skips_seeds else []),
+        *(["--exclude", "path:seeds"] if skips_seeds else []),
         *(["--full-refresh"] if full_refresh else []),
     ]  # fmt: skip
     options = [
