@@ -255,11 +255,16 @@ def _convert_records(
 
 
 def _record_columns(entity: Entity, plan: ColumnPlan, nested: frozenset[str]) -> str:
+    """Select items of the columns. A record with nested values keeps its natural key where that can be read, so that a
+    later delivery of the record settles it; its other columns are null, and ``_extra`` holds it whole."""
     parts = []
     for column in entity.delivered_columns:
         arrived = plan.mapping.get(column.name)
         sql = column_sql(arrived, nested) if arrived else "null::varchar"
-        parts.append(f"case when nested_keys is null then {sql} end as {identifier(column.name)}")
+        readable = "nested_keys is null"
+        if arrived and column.name in entity.natural_key:
+            readable += f" or not list_contains(nested_keys, {literal(arrived)})"
+        parts.append(f"case when {readable} then {sql} end as {identifier(column.name)}")
     return ", ".join(parts)
 
 

@@ -193,7 +193,7 @@ WORKBOOK_FAULTS = (
     _of("yuan_for_wan", "以元当万元填报", "yuan written for 万元",
         "a month's amounts are in yuan while the title says 万元",
         Expected("quarantine", "finance", "spending", "amounts of over a thousand million yuan are quarantined",
-                 "", "in_proportion", 109, ("spent_cny",)),
+                 "", "usual_maximum", 109, ("spent_cny", "1000000000")),
         SPENDING, _book(_in_yuan(says_yuan=False))),
     _of("unit_changed", "表头单位改为元", "a workbook in another unit",
         "title and amounts of a month are in yuan",
