@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +16,7 @@ from hypothesis import strategies as st
 from oneledger.settings import PROJECT_ROOT
 from oneledger.warehouse.control import create_control_tables
 from oneledger.warehouse.evaluation_runs import load_decided_runs
+from tests.models.usage_city import UsageCity
 
 RATES = ("online_rate", "usage_rate", "satisfaction_rate")
 SEEDS = PROJECT_ROOT / "dbt_project" / "seeds"
@@ -103,24 +101,10 @@ class FundingModel:
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The SQL of evaluation_funding_share as dbt compiles it for a warehouse of this name."""
-    folder = Path(tmp_path_factory.mktemp("compiled"))
-    project = str(PROJECT_ROOT / "dbt_project")
-    finished = subprocess.run(
-        [
-            str(Path(sys.executable).parent / "dbt"), "compile", "--select", "evaluation_funding_share",
-            "--project-dir", project, "--profiles-dir", project,
-        ],
-        env={
-            **os.environ, "ONELEDGER_WAREHOUSE": str(folder / "warehouse.duckdb"), "DBT_TARGET_PATH": str(folder),
-            "DBT_LOG_PATH": str(folder / "logs"), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        },
-        capture_output=True, text=True,
-    )  # fmt: skip
-    assert finished.returncode == 0, finished.stdout
-    path = folder / "compiled/oneledger/models/evaluation/evaluation_funding_share.sql"
-    return path.read_text(encoding="utf-8")
+def compiled(families: UsageCity) -> str:
+    """The SQL of evaluation_funding_share as dbt compiled it."""
+    manifest = json.loads((families.folder / "target" / "manifest.json").read_text(encoding="utf-8"))
+    return str(manifest["nodes"]["model.oneledger.evaluation_funding_share"]["compiled_code"])
 
 
 @pytest.fixture(scope="module")

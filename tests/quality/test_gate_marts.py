@@ -41,6 +41,13 @@ create table evaluation.indicator_points as
     select run_id, app_id, indicator_id, 5.0::double as points, 20.0::double as weight
     from evaluation.population cross join evaluation.indicator where is_in_scope;
 create table evaluation.app_stars as select run_id, app_id, 4 as stars from evaluation.population where is_in_scope;
+create table evaluation.disposition as
+    select run_id, 'app' as subject_kind, app_id as subject_id, 'keep' as disposition, 'proposed' as status
+    from evaluation.app_stars;
+create table evaluation.funding_share as
+    select project_id, 2022::bigint as budget_year, 'computed' as state, 0.85::double as share,
+        100.00::decimal(18, 2) as budget_cny, 85.00::decimal(18, 2) as payable_cny, 15.00::decimal(18, 2) as withheld_cny
+    from marts.dim_project;
 """
 
 
@@ -102,6 +109,10 @@ def test_marts_that_agree_open_the_gate(built: Settings, catalogue: Catalogue) -
         ("impossible", "indicator_points", "8 rows", "update evaluation.indicator_points set points = 21"
                                                      " where indicator_id = 'use'"),
         ("impossible", "app_stars", "1 rows", "update evaluation.app_stars set stars = 2 where app_id = 'app-1'"),
+        ("impossible", "disposition", "1 rows", "update evaluation.disposition set status = 'withheld'"
+                                                " where subject_id = 'app-1'"),
+        ("impossible", "funding_share", "1 rows", "update evaluation.funding_share set withheld_cny = 14.99"
+                                                  " where project_id = 'p-1'"),
     ],
 )  # fmt: skip
 def test_marts_that_contradict_each_other_close_the_gate(
