@@ -34,7 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("command", choices=["up", "run"], help="up: stay until Ctrl-C; run: one nightly, then end")
     parser.add_argument("--port", type=int, default=int(os.environ.get("AIRFLOW__API__PORT", DEFAULT_PORT)))
     options = parser.parse_args(arguments)
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: a shell that starts this in the background has it ignored, and then Ctrl-C's signal would not end it.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     progress = Progress()
     try:
