@@ -54,7 +54,7 @@ with DAG(
             type=["null", "string"],
             pattern=r"^\d{4}-Q[1-4]$",
             title="周期 Period",
-            description="A quarter as 2022-Q3; empty: the newest round whose data are in.",
+            description="A quarter as 2022-Q3; empty: the newest quarter whose data are in.",
         )
     },
     # A second attempt would make a second draft; a refusal stays one until somebody acts.

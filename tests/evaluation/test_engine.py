@@ -83,6 +83,16 @@ def test_a_quarter_without_a_round_gets_one_that_covers_it_and_only_once_it_is_o
         rules_for_round(known, period, end - dt.timedelta(days=1))
 
 
+def test_without_a_period_the_newest_complete_quarter_is_evaluated_so_that_the_schedule_moves_on() -> None:
+    def newest(day: dt.date) -> str:
+        return rules_for_round(rounds(ROUND), None, day)[1]["period"]
+
+    assert [newest(dt.date(2022, 10, 31)), newest(dt.date(2022, 12, 30)), newest(dt.date(2022, 12, 31))] == [
+        "2022-Q3", "2022-Q3", "2022-Q4"
+    ]  # fmt: skip
+    assert newest(dt.date(2024, 2, 29)) == "2023-Q4"
+
+
 def test_a_round_that_is_not_complete_says_up_to_when_the_data_go_and_what_to_evaluate_instead() -> None:
     with pytest.raises(ConfigurationError, match=r"2022-Q4 is not complete.*go to 2022-10-31.*Evaluate 2022-Q3"):
         rules_for_round(rounds(ROUND), "2022-Q4", dt.date(2022, 10, 31))

@@ -16,7 +16,8 @@ def rules_for_round(rules: RuleSet, period: str | None, as_of_on: dt.date) -> tu
 
     Args:
         rules: all rules; the table ``evaluation_round`` has a row for each round that was ever decided on.
-        period: ``2022-Q3``; None means the newest round whose data are in.
+        period: ``2022-Q3``; None means the newest period whose data are in: a round of the rules, or, where rounds are
+            quarters, the quarter after it that is complete by now.
         as_of_on: the day up to which the data go.
 
     Raises:
@@ -34,6 +35,9 @@ def rules_for_round(rules: RuleSet, period: str | None, as_of_on: dt.date) -> tu
                 f"{first['cut_off_on']}. Name an earlier quarter with --period, or wait for the data."
             )
         chosen = complete[-1]
+        quarter = _last_complete_quarter(as_of_on)
+        if _QUARTER.fullmatch(chosen["period"]) and quarter > chosen["period"]:
+            return rules_for_round(rules, quarter, as_of_on)
     else:
         of_period = [row for row in rounds if row["period"] == period]
         chosen = of_period[-1] if of_period else _derived(period, rounds[-1])
