@@ -48,7 +48,6 @@ create table evaluation.funding_share as
     select project_id, 2022::bigint as budget_year, 'computed' as state, 0.85::double as share,
         100.00::decimal(18, 2) as budget_cny, 85.00::decimal(18, 2) as payable_cny,
         15.00::decimal(18, 2) as withheld_cny
-        15.00::decimal(18, 2) as withheld_cny
     from marts.dim_project;
 """
 
