@@ -79,6 +79,26 @@ def test_a_seed_is_loaded_again_only_when_it_changed(settings: Settings) -> None
     assert build_models(settings, run_id="r4", full_refresh=True).detail["built_count"] == 2
 
 
+INCREMENTAL = """
+{{ config(materialized='incremental', on_schema_change='fail') }}
+select COLUMNS from {{ ref('holiday') }}{% if is_incremental() %} where false{% endif %}
+"""
+
+
+def test_a_changed_incremental_model_is_built_from_nothing(settings: Settings) -> None:
+    change(settings, "models/days_off.sql", INCREMENTAL.replace("COLUMNS", "day"))
+    build_models(settings, run_id="r1")
+    change(settings, "models/days_off.sql", INCREMENTAL.replace("COLUMNS", "day, name"))
+    lines: list[str] = []
+    assert build_models(settings, run_id="r2", progress=lines.append).verdict == "good"
+    assert lines[0].startswith("models changed since the last build")
+    with open_warehouse(settings) as connection:
+        assert connection.execute("select name from main.days_off").fetchall() == [("国庆节",)]
+    lines.clear()
+    build_models(settings, run_id="r3", progress=lines.append)
+    assert not any("changed" in line for line in lines)
+
+
 def test_a_failed_test_is_named_with_what_dbt_says(settings: Settings) -> None:
     change(settings, "seeds/holiday.csv", "day,name\n2022-10-01,国庆节\n2022-10-02,国庆节\n")
     outcome = build_models(settings, run_id="r1")

@@ -146,6 +146,8 @@ _TABLES = {
     """,
     # The seeds that stand in the warehouse, so that a night loads them only when they changed.
     "control.seed_state": "id integer primary key, content_hash varchar not null",
+    # The models that the warehouse was built with: other ones are built from nothing.
+    "control.model_state": "id integer primary key, content_hash varchar not null",
     # What confirmed evaluations fixed: the columns of the model evaluation.funding_share, one row a project and
     # year for good: the first confirmation. Each build takes it over from the runs' folders; the model reads it.
     "confirmed.funding_share": """

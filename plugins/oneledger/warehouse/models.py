@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ def build_models(
     Args:
         settings: ``dbt_project_dir`` holds the project and its profile; target and logs go under the home.
         run_id: the run that the outcome belongs to.
-        full_refresh: build incremental models from nothing.
+        full_refresh: build incremental models from nothing; so they are also when models or macros changed.
         progress: told one line for each finished seed, model and failed test.
 
     Returns:
@@ -46,12 +46,18 @@ def build_models(
     """
     started_at = utc_now()
     with writer_lock(settings, run_id=run_id, step="build_models"):
-        seeds_hash = _seeds_hash(settings.dbt_project_dir)
+        seeds_hash = _hash_of(settings.dbt_project_dir, ("dbt_project.yml", "seeds"))
+        models_hash = _hash_of(settings.dbt_project_dir, ("dbt_project.yml", "macros", "models"))
         with open_warehouse(settings) as connection:
             create_control_tables(connection)
             load_outcomes(connection, settings.outcomes_dir)
             load_decided_runs(connection, settings.evaluations_dir)
             loaded = connection.execute("select max(content_hash) from control.seed_state").fetchone()
+            built_with = connection.execute("select max(content_hash) from control.model_state").fetchone()
+        # What an incremental model built with other SQL is not what it would build now, in no month.
+        if built_with is not None and built_with[0] not in (None, models_hash):
+            progress("models changed since the last build: incremental models are built from nothing")
+            full_refresh = True
         # A seed that did not change stands in the warehouse already, and was tested there; loading and testing it again
         # costs and changes nothing.
         skips_seeds = not full_refresh and loaded is not None and loaded[0] == seeds_hash
@@ -63,6 +69,7 @@ def build_models(
             built = read_build(_target(settings) / "manifest.json", results, settings.dbt_project_dir)
             with open_warehouse(settings) as connection:
                 keep_build(connection, built)
+                connection.execute("insert or replace into control.model_state values (1, ?)", [models_hash])
                 if not skips_seeds:
                     connection.execute("insert or replace into control.seed_state values (1, ?)", [seeds_hash])
     return record_outcome(outcome, settings.outcomes_dir)
@@ -201,12 +208,13 @@ def _outcome(run_id: str, results: list[Any], error: str | None, seconds: float)
     )
 
 
-def _seeds_hash(project_dir: Path) -> str:
-    """Changes when a seed file, or how seeds are loaded (dbt_project.yml, seed properties), changes."""
+def _hash_of(project_dir: Path, parts: Sequence[str]) -> str:
+    """Changes when one of these files, or a file under these folders of the dbt project, changes."""
     digest = hashlib.sha256()
-    seeds = project_dir / "seeds"
-    for path in (project_dir / "dbt_project.yml", *sorted(seeds.rglob("*"))):
-        if path.is_file():
-            digest.update(str(path.relative_to(project_dir)).encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for part in parts:
+        start = project_dir / part
+        for path in [start] if start.is_file() else sorted(start.rglob("*")):
+            if path.is_file():
+                digest.update(str(path.relative_to(project_dir)).encode())
+                digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
