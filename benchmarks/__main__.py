@@ -49,10 +49,9 @@ def main() -> None:
                 say=console.print,
             )
             costs.append(cost)
+            _print_scales(costs)
             if not arguments.keep:
                 shutil.rmtree(root / f"scale-{scale}")
-        if costs:
-            _print_scales(costs)
         report["scales"] = [cost.to_json() for cost in costs]
         if not arguments.no_history:
             history = measure_history(
