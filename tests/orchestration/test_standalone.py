@@ -74,7 +74,8 @@ def test_ctrl_c_ends_every_process_it_started(home: Path, airflow: Started) -> N
     started = airflow.descendants()
     assert len(started) >= 4
     assert airflow.interrupt() == 0
-    assert [process for process in started if process.is_running()] == []
+    # A zombie has ended; the machine's first process has yet to take note of it.
+    assert [one for one in started if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
     assert processes_of(home) == []
 
 

@@ -110,9 +110,9 @@ def test_marts_that_agree_open_the_gate(built: Settings, catalogue: Catalogue) -
         ("impossible", "indicator_points", "8 rows", "update evaluation.indicator_points set points = 21"
                                                      " where indicator_id = 'use'"),
         ("impossible", "app_stars", "1 rows", "update evaluation.app_stars set stars = 2 where app_id = 'app-1'"),
-        ("impossible", "disposition", "1 rows", "update evaluation.disposition set status = 'withheld'"
+        ("impossible_decisions", "disposition", "1 rows", "update evaluation.disposition set status = 'withheld'"
                                                 " where subject_id = 'app-1'"),
-        ("impossible", "funding_share", "1 rows", "update evaluation.funding_share set withheld_cny = 14.99"
+        ("impossible_decisions", "funding_share", "1 rows", "update evaluation.funding_share set withheld_cny = 14.99"
                                                   " where project_id = 'p-1'"),
     ],
 )  # fmt: skip
