@@ -26,6 +26,11 @@ RENDERED_RUNS = 60
 LISTED_RUNS = 400
 ROWS_A_PAGE = 200
 FOLDER = "data_docs"
+_ROW_HEADINGS = {
+    "file_id": "文件 file", "row_number": "行 row", "column_name": "列 column", "value": "值 value",
+    "rule_id": "规则 rule", "reason_zh": "原因", "reason_en": "reason", "remedy_zh": "处理", "remedy_en": "what to do",
+    "held_in": "所在表 held in",
+}  # fmt: skip
 _UNKNOWN = {"type": "expect_column_values_to_be_in_set", "column": "is_as_expected", "value_set": [True]}
 
 
@@ -177,10 +182,8 @@ def _write_rows(connection: Any, folder: Path) -> dict[str, str]:
         " order by entity, found_at desc, file_id, row_number",
     )
     for entity in dict.fromkeys(row["entity"] for row in found):
-        names = ("held_in", "batch_id", "file_id", "row_number", "column_name", "value", "rule_id", "reason_zh",
-                 "reason_en", "remedy_zh", "remedy_en")  # fmt: skip
         rows = "".join(
-            f"<tr>{''.join(f'<td>{_text(row[name])}</td>' for name in names)}</tr>"
+            f"<tr>{''.join(f'<td>{_text(row[name])}</td>' for name in _ROW_HEADINGS)}</tr>"
             for row in found
             if row["entity"] == entity
         )
@@ -189,7 +192,7 @@ def _write_rows(connection: Any, folder: Path) -> dict[str, str]:
             f'<h1>{_text(entity)}: 行 rows</h1><p><a href="../index.html">← 所有运行 all runs</a></p>'
             f"<p>最近 {ROWS_A_PAGE} 条，全部见 the newest {ROWS_A_PAGE}; all of them: "
             f"<code>oneledger quarantine show --source {_text(source)} --entity {_text(name)}</code></p>"
-            f"<table><tr>{''.join(f'<th>{one}</th>' for one in names)}</tr>{rows}</table>"
+            f"<table><tr>{''.join(f'<th>{one}</th>' for one in _ROW_HEADINGS.values())}</tr>{rows}</table>"
         )
         (target / f"{entity}.html").write_text(_document(entity, body), encoding="utf-8")
         linked[entity] = f"rows/{entity}.html"
@@ -217,11 +220,11 @@ def _index_page(
     )
     body = (
         "<h1>OneLedger 一本账: 数据质量 Data Docs</h1>"
-        "<h2>检查走势 checks over time</h2><table><tr><th>检查 check</th><th>数据 data</th><th>走势 trend</th>"
-        f"<th>未通过/运行 failed/runs</th><th>首次未通过 first failed (UTC)</th><th>行 rows</th></tr>{rows}</table>"
         f"<h2>运行 runs</h2><p>最近 {RENDERED_RUNS} 次运行有页面 the newest {RENDERED_RUNS} runs have pages</p>"
         "<table><tr><th>运行 run</th><th>闸门 gate</th><th>时间 at (UTC)</th><th>检查 checks</th>"
         f"<th>失败 failed</th><th>警告 warned</th></tr>{''.join(lines)}</table>"
+        "<h2>检查走势 checks over time</h2><table><tr><th>检查 check</th><th>数据 data</th><th>走势 trend</th>"
+        f"<th>未通过/运行 failed/runs</th><th>首次未通过 first failed (UTC)</th><th>行 rows</th></tr>{rows}</table>"
     )
     return _document("OneLedger Data Docs", body)
 
@@ -229,11 +232,13 @@ def _index_page(
 _STYLE = """<style>
 body{font:14px/1.45 system-ui,"Noto Sans CJK SC","Microsoft YaHei",sans-serif;margin:1.5rem;color:#222}
 table{border-collapse:collapse;margin:.5rem 0 1.5rem;max-width:100%}td,th{border:1px solid #ccc;padding:.25rem .5rem;
-text-align:left;vertical-align:top;overflow-wrap:anywhere}th{background:#eef2f8}tr.fail td:first-child{border-left:5px
+text-align:left;vertical-align:top;overflow-wrap:break-word}th{background:#eef2f8}tr.fail td:first-child{border-left:5px
 solid #b00020}tr.warn td:first-child{border-left:5px solid #c77700}tr.good td:first-child,p.good{border-left:5px solid
 #1b7a3d}p.good{padding-left:.5rem}.trend{font-family:monospace;white-space:pre}code{background:#f3f3f3}
 .row{display:flex;flex-wrap:wrap;gap:1rem}.col-lg-2,.col-md-2{flex:0 0 15rem}
 .col-lg-8,.col-md-8,.col-md-10{flex:1 1 40rem}
+.fa-check-circle::before{content:"✓ passed";color:#1b7a3d}.fa-times::before{content:"✗ not passed";color:#b00020}
+.fa-exclamation-triangle::before{content:"! not evaluated";color:#c77700}
 .modal,.navbar,.alert-dismissible{display:none}.badge{padding:0 .3rem;background:#ddd}
 </style>"""
 
