@@ -17,7 +17,7 @@ from oneledger.outcomes import utc_now
 from oneledger.publishing import facts as daily
 from oneledger.publishing.content import TableContent, hash_relation, overall_hash, quote
 from oneledger.publishing.evaluation_basis import FOLDER as EVALUATION_DIR
-from oneledger.publishing.evaluation_basis import write_basis
+from oneledger.publishing.evaluation_basis import as_of_on, write_basis
 from oneledger.publishing.versions import (
     BATCHES_FILE,
     MANIFEST,
@@ -221,8 +221,10 @@ def _change_test(fact: daily.DailyFact, pending: set[str], previous: PublishedVe
 
 
 def _as_of_on(connection: duckdb.DuckDBPyConnection) -> str | None:
+    """The day as of which the marts were computed. A source that answers for today although the portals' newest file
+    is older (a library that is asked by hand) does not make them newer; without such a day, the newest delivery."""
     newest: dt.date | None = connection.execute("select max(business_on) from control.admitted_batch").fetchall()[0][0]
-    return newest.isoformat() if newest else None
+    return as_of_on(connection) or (newest.isoformat() if newest else None)
 
 
 def _string(value: str) -> str:

@@ -70,7 +70,7 @@ def write_basis(connection: duckdb.DuckDBPyConnection, version_folder: Path) -> 
         ],
         "inputs": [_write_input(connection, folder, relation) for relation in _inputs(models)],
         "marts_that_read_rules": _marts_that_read(built, {one.relation for one in rules}, set(_inputs(models))),
-        "as_of_on": _as_of_on(connection),
+        "as_of_on": as_of_on(connection),
     }
     (folder / MODELS_FILE).write_text(json.dumps(basis, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return basis
@@ -136,7 +136,8 @@ def _columns(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, 
     return {row[0]: row[1] for row in connection.execute(f"describe {_quoted(relation)}").fetchall()}
 
 
-def _as_of_on(connection: duckdb.DuckDBPyConnection) -> str | None:
+def as_of_on(connection: duckdb.DuckDBPyConnection) -> str | None:
+    """The day as of which the models computed (``int_as_of``), ISO 8601; None when they know none."""
     known = connection.execute(
         "select 1 from duckdb_tables() where schema_name = 'intermediate' and table_name = 'int_as_of'"
         " and database_name = current_database()"
