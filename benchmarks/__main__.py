@@ -75,7 +75,9 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--scales", type=lambda text: [int(part) for part in text.split(",")], default=[1, 10, 100])
+    parser.add_argument(
+        "--scales", type=lambda text: [int(part) for part in text.split(",") if part], default=[1, 10, 100]
+    )
     parser.add_argument("--first-day", type=dt.date.fromisoformat, default=dt.date(2021, 1, 1))
     parser.add_argument("--last-day", type=dt.date.fromisoformat, default=dt.date(2022, 10, 31))
     parser.add_argument(

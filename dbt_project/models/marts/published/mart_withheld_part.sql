@@ -92,23 +92,32 @@ deliveries as (
     where step in ('extract', 'load_raw', 'admit') and source is not null and entity is not null
 ),
 
+failed_step as (
+    select distinct
+        source,
+        entity,
+        step
+    from deliveries
+    where verdict = 'failed'
+),
+
 -- A step that worked since, or a source that has nothing new, ends a failure.
 last_good as (
     select
-        failed.source,
-        failed.entity,
-        failed.step,
+        failed_step.source,
+        failed_step.entity,
+        failed_step.step,
         max(good.started_at) as good_at
-    from (select distinct source, entity, step from deliveries where verdict = 'failed') as failed
+    from failed_step
     left join deliveries as good
         on
-            failed.source = good.source
-            and failed.entity = good.entity
+            failed_step.source = good.source
+            and failed_step.entity = good.entity
             and (
-                (failed.step = good.step and good.verdict <> 'failed')
+                (failed_step.step = good.step and good.verdict <> 'failed')
                 or (good.step = 'extract' and good.verdict = 'unchanged')
             )
-    group by failed.source, failed.entity, failed.step
+    group by failed_step.source, failed_step.entity, failed_step.step
 ),
 
 failing as (
