@@ -118,7 +118,7 @@ def _make_raw(settings: Settings, catalogue: Catalogue, rows: int, days: int) ->
         "module_id": f"'module-' || (i // {_MODULES * 4}) || '-' || (i % {_MODULES})",
         "release_end": f"['浙里办APP', '微信小程序', '支付宝小程序', '独立APP'][(i // {_MODULES}) % 4 + 1]",
         "page_views_count": "hash(i, {day}) % 9000",
-        "visitors_count": "hash(i, {day}) % 3000",
+        "visitors_count": "50 + hash(i, {day}) % 3000",
         "starts_count": "500 + hash(i, {day}, 1) % 400",
         "completions_count": "hash(i, {day}, 2) % 400",
         "impressions_count": "9000 + hash(i) % 99",
