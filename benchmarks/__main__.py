@@ -57,7 +57,8 @@ def main() -> None:
             history = measure_history(
                 root / "history",
                 scale=arguments.history_scale,
-                last_day=arguments.last_day,
+                # The workbook of a month comes with its last day: the short history must hold one.
+                last_day=arguments.last_day + dt.timedelta(days=3),
                 short_days=6,
                 long_days=600,
                 memory_limit=arguments.memory_limit,
