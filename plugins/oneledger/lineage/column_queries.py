@@ -377,18 +377,21 @@ class SelectScope:
     # ------------------------------------------------------------------ columns and rows
 
     def _add(self, projection: exp.Expr, output: Output) -> None:
-        inner = projection.this if isinstance(projection, exp.Alias) else projection
+        inner = unaliased(projection)
+        fields = struct_fields(inner)
+        if fields:
+            for name, values in fields.items():
+                output.columns[name] = merged(uses_of(one, self, TRANSFORMATION) for one in values)
+                output.constants[name] = tuple(dict.fromkeys(sql_of(one) for one in values))
+            return
         name = projection.alias_or_name.lower() or sql_of(projection)
         output.columns[name] = uses_of(inner, self, _kind_of(inner))
-        literal = literal_of(inner)
-        if literal is None and not output.columns[name]:
-            literal = sql_of(inner)
-        if literal is not None:
-            output.constants[name] = (literal,)
-        elif isinstance(inner, exp.Column):
-            source = self._holder(inner)
-            output.steps[name] = source.steps.get(inner.name.lower(), ()) if source else ()
-            output.constants[name] = source.constants.get(inner.name.lower(), ()) if source else ()
+        source = self._holder(inner) if isinstance(inner, exp.Column) else None
+        if source is not None:
+            output.steps[name] = source.steps.get(inner.name.lower(), ())
+            output.constants[name] = source.constants.get(inner.name.lower(), ())
+        elif literal_of(inner) is not None or not output.columns[name]:
+            output.constants[name] = (sql_of(inner),)
         else:
             output.steps[name] = (sql_of(inner),)
 
@@ -458,6 +461,20 @@ class SelectScope:
             else:
                 keys.append(one)
         return keys
+
+
+def struct_fields(node: exp.Expr) -> dict[str, list[exp.Expr]]:
+    """``unnest([{'a': 1, …}, …], recursive := true)``: the columns that it makes, with their values."""
+    if not isinstance(node, exp.Explode | exp.Unnest) or "recursive" not in sql_of(node).lower():
+        return {}
+    listed = node.find(exp.Array)
+    fields: dict[str, list[exp.Expr]] = {}
+    for one in listed.expressions if listed is not None else ():
+        if not isinstance(one, exp.Struct):
+            return {}
+        for pair in one.expressions:
+            fields.setdefault(pair.this.name.lower(), []).append(pair.expression)
+    return fields
 
 
 def unaliased(node: exp.Expr) -> exp.Expr:
