@@ -12,7 +12,8 @@ from oneledger.lineage.column_uses import DIRECT, ROWS
 
 # From the sources to the results; a page draws them from left to right.
 LAYERS = ("source", "raw", "admitted", "record", "rule", "staging", "intermediate", "marts", "evaluation")
-# How much a column has to do with another one, the closest first.
+# How much a column has to do with another one, the closest first: its value is made of it; it decides about the value
+# (conditions, joins, which rows are drawn together); it only decides whether the row is there.
 VALUE = "value"
 DECIDES = "decides"
 ROWS_ONLY = "rows"
@@ -138,10 +139,9 @@ class ColumnGraph:
     def _reached(self, names: Iterable[str], furthest: str, *, is_up: bool) -> dict[str, str]:
         found: dict[str, str] = dict.fromkeys(names, VALUE)
         levels = _CLOSENESS[: _CLOSENESS.index(furthest) + 1]
-        frontier = list(found)
         for level in levels:
             # What was reached more closely goes on at this level by every kind of edge that the level allows.
-            queue = list(found) if level != VALUE else frontier
+            queue = list(found)
             while queue:
                 one = queue.pop()
                 for other in self._neighbours(one, level, is_up=is_up):
@@ -152,14 +152,8 @@ class ColumnGraph:
 
     def _neighbours(self, name: str, level: str, *, is_up: bool) -> Iterator[str]:
         for edge in self.edges_into(name) if is_up else self.edges_out_of(name):
-            of_rows = edge.target.endswith(f".{ROWS}") and not edge.source.endswith(f".{ROWS}")
-            if level == VALUE and not edge.is_direct:
-                continue
-            if level == DECIDES and of_rows and not is_up:
-                continue
-            if level == DECIDES and not edge.is_direct and edge.target.endswith(f".{ROWS}"):
-                continue
-            yield edge.source if is_up else edge.target
+            if edge.is_direct or level != VALUE:
+                yield edge.source if is_up else edge.target
         if level == ROWS_ONLY:
             node = self.nodes[name]
             if is_up and node.column != ROWS and f"{node.relation}.{ROWS}" in self.nodes:

@@ -16,6 +16,7 @@ from oneledger.lineage.column_graph import ColumnNode, GraphEdge
 from oneledger.lineage.column_uses import FILTER, GROUP_BY, IDENTITY, ROWS, TRANSFORMATION
 from oneledger.lineage.ground import VersionModels
 from oneledger.publishing.lineage_basis import FOLDER, INPUTS_DIR
+from oneledger.warehouse.contract import contract_hash
 
 BATCHES = "control.admitted_batch"
 # What admission writes beside the values, so that a row can be followed back; no source delivers it.
@@ -119,8 +120,8 @@ def place_of(entity: Entity, column: Column | None) -> str:
 
 
 def _contract_notes(entity: Entity, hashes: Iterable[str]) -> Iterator[str]:
-    today = entity.content_hash
-    other = [one for one in hashes if not today.startswith(one)]
+    today = contract_hash(entity)
+    other = [one for one in hashes if not one.startswith(today)]
     if other:
         yield (
             f"{entity.full_id}: rows of this version were read by the contract {', '.join(one[:12] for one in other)}, "

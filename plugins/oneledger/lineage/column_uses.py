@@ -86,7 +86,7 @@ def then(found: Uses, kind: str, expression: str, *, is_masking: bool = False) -
     for origin, kinds in found.items():
         for before, use in kinds.items():
             known = stepped.setdefault(origin, {})
-            expressions = use.expressions if kind == IDENTITY else (expression, *use.expressions)[:_MOST_STEPS]
+            expressions = use.expressions if kind == IDENTITY else _steps(expression, use)
             known.setdefault(_after(before, kind), Use(expressions, use.is_masking or is_masking))
     return stepped
 
@@ -97,8 +97,7 @@ def as_rows(rows: Uses, kind: str, expression: str) -> Uses:
     for origin, kinds in rows.items():
         for before, use in kinds.items():
             after = before if before in INDIRECT else kind
-            expressions = (expression, *use.expressions)[:_MOST_STEPS]
-            stepped.setdefault(origin, {}).setdefault(after, Use(expressions, use.is_masking))
+            stepped.setdefault(origin, {}).setdefault(after, Use(_steps(expression, use), use.is_masking))
     return stepped
 
 
@@ -108,3 +107,8 @@ def _after(before: str, kind: str) -> str:
     if before in INDIRECT:
         return before
     return max(before, kind, key=DIRECT.index)
+
+
+def _steps(expression: str, use: Use) -> tuple[str, ...]:
+    """A step that stands in the one after it, as that of a query in brackets does, is not said twice."""
+    return (expression, *(one for one in use.expressions if one not in expression))[:_MOST_STEPS]

@@ -36,7 +36,7 @@ class ColumnEdge:
         kind: one of ``oneledger.lineage.column_uses.KINDS``.
         expressions: the SQL of the steps, the last one first; empty when the value is only passed on.
         is_masking: the value was counted or hashed.
-        where: what is known of the rows of ``relation`` that count; only when asked ``where``.
+        where: what is known of the rows of ``relation`` that count; only when asked to ``follow``.
     """
 
     relation: str
@@ -70,7 +70,7 @@ class QueryColumns:
     constants: Mapping[str, tuple[str, ...]]
 
 
-def column_edges(sql: str, schema: Schema, where: Where = EVERYWHERE) -> QueryColumns:
+def column_edges(sql: str, schema: Schema, where: Where = EVERYWHERE, *, follow: bool = False) -> QueryColumns:
     """What every column of a query depends on.
 
     Args:
@@ -78,6 +78,8 @@ def column_edges(sql: str, schema: Schema, where: Where = EVERYWHERE) -> QueryCo
         schema: by ``schema.table``, the columns of what it reads; a relation that is not in it has what is asked of it.
         where: columns of the query with the SQL literal that they hold in the rows that are asked about:
             ``{("figure_id", "'apps_evaluated'")}``; branches of unions that hold another one do not count.
+        follow: edges say what is known of the rows that they read (``ColumnEdge.where``); otherwise they are the same
+            for all rows.
 
     Raises:
         LineageError: the SQL cannot be read, or holds a name that nothing explains.
@@ -86,8 +88,8 @@ def column_edges(sql: str, schema: Schema, where: Where = EVERYWHERE) -> QueryCo
     output = output_of(_parsed(sql), Defined(known.get, {}), where)
     if output is None:
         return QueryColumns((), (), {}, {})
-    edges = [edge for name, uses in output.columns.items() for edge in _edges(name, uses, where)]
-    edges += _edges(ROWS, output.rows, where)
+    edges = [edge for name, uses in output.columns.items() for edge in _edges(name, uses, follow)]
+    edges += _edges(ROWS, output.rows, follow)
     return QueryColumns(
         tuple(output.columns),
         tuple(dict.fromkeys(edges)),
@@ -104,10 +106,10 @@ def _parsed(sql: str) -> exp.Expr:
         raise LineageError(f"this SQL cannot be read: {str(error)[:300]}") from error
 
 
-def _edges(target: str, uses: Uses, where: Where) -> list[ColumnEdge]:
+def _edges(target: str, uses: Uses, follow: bool) -> list[ColumnEdge]:
     found: dict[tuple[str, str, str, Where], ColumnEdge] = {}
     for origin, kinds in uses.items():
-        known = origin.where if where else EVERYWHERE
+        known = origin.where if follow else EVERYWHERE
         for kind, use in kinds.items():
             key = (origin.relation, origin.column, kind, known)
             found.setdefault(
