@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -19,7 +19,7 @@ from oneledger.lineage.column_expressions import DIALECT
 from oneledger.lineage.column_graph import ColumnGraph, ColumnNode, GraphEdge
 from oneledger.lineage.column_leaves import ROW_IDENTITY, admitted_constants, source_lineage
 from oneledger.lineage.column_queries import Defined, output_of
-from oneledger.lineage.column_uses import AGGREGATION, DIRECT, EVERYWHERE, ROWS, LineageError, Uses, Where
+from oneledger.lineage.column_uses import AGGREGATION, DIRECT, EVERYWHERE, IDENTITY, ROWS, LineageError, Uses, Where
 from oneledger.lineage.ground import Relation, VersionModels
 
 Schema = Mapping[str, Iterable[str]]
@@ -143,7 +143,26 @@ def column_graph(models: VersionModels, catalogue: Catalogue, columns: Mapping[s
             edges.append(GraphEdge(origin, f"{name}.{edge.target}", edge.kind, edge.expressions, edge.is_masking))
     for one in models.in_order:
         edges += _compiled(one, found)
+    _pass_titles_back(found, edges)
     return ColumnGraph(models.version.version, found, tuple(edges), relations, tuple(notes))
+
+
+def _pass_titles_back(nodes: dict[str, ColumnNode], edges: Iterable[GraphEdge]) -> None:
+    """What the catalogue does not describe is described where its value is read as it is: in staging."""
+    readers = {edge.source: edge.target for edge in reversed(tuple(edges)) if edge.kind == IDENTITY or edge.source.startswith("raw.")}
+    for layer in ("admitted", "raw", "source"):
+        for name, node in nodes.items():
+            reader = nodes.get(readers.get(name, ""))
+            if node.layer != layer or node.column == ROWS or reader is None:
+                continue
+            if node.title_zh and node.description:
+                continue
+            nodes[name] = replace(
+                node,
+                title_zh=node.title_zh or reader.title_zh,
+                title_en=node.title_en or reader.title_en,
+                description=node.description or reader.description,
+            )
 
 
 def columns_of_models(models: VersionModels) -> dict[str, QueryColumns]:
