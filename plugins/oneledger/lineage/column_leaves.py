@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import duckdb
@@ -49,9 +49,7 @@ def source_lineage(
     notes: list[str] = []
     for table in sorted(tables):
         admitted = f"admitted.{table}"
-        entities = [
-            one for one in catalogue.entities_of_table(table) if not contracts or one.full_id in contracts
-        ]
+        entities = _entities(catalogue, table, contracts)
         if not entities:
             notes.append(
                 f"{admitted} is in this version, but no source of today's catalogue is admitted into it: "
@@ -185,10 +183,15 @@ def _add_entity(
             edges.append(GraphEdge(f"{raw}.{one}", rows, GROUP_BY, ("the newest row of a key counts",)))
 
 
-def admitted_constants(catalogue: Catalogue, admitted: str) -> dict[str, tuple[tuple[str, ...], str]]:
-    """Columns of an admitted table that the catalogue itself fills: name → its values, and a sentence."""
+def admitted_constants(catalogue: Catalogue, models: VersionModels, admitted: str) -> dict[str, tuple[tuple[str, ...], str]]:
+    """Columns of an admitted table that the catalogue itself fills, or that no source of the version delivers.
+
+    Returns:
+        By column, the SQL literals that it holds, and a sentence.
+    """
     found: dict[str, tuple[tuple[str, ...], str]] = {}
-    for entity in catalogue.entities_of_table(admitted.partition(".")[2]):
+    entities = _entities(catalogue, admitted.partition(".")[2], contracts_of(models))
+    for entity in entities:
         for column in entity.columns:
             value = column.constant if column.constant is not None else column.default
             if value is not None:
@@ -196,4 +199,15 @@ def admitted_constants(catalogue: Catalogue, admitted: str) -> dict[str, tuple[t
                 word = "always" if column.constant is not None else "where the source gives none"
                 sentence = f"{entity.full_id}: {value!r} {word}, by the source catalogue."
                 found[column.name] = ((*values, f"'{value}'"), f"{said} {sentence}".strip())
+    delivered = {column.name for entity in entities for column in entity.delivered_columns}
+    for entity in entities:
+        for column in entity.columns:
+            if column.name not in delivered and column.name not in found:
+                sentence = "Missing in every row: no source of this version delivers it."
+                found[column.name] = (("null",), sentence)
     return found
+
+
+def _entities(catalogue: Catalogue, table: str, contracts: Mapping[str, tuple[str, ...]]) -> list[Entity]:
+    """Who delivered into an admitted table of the version; who may, when the version does not say."""
+    return [one for one in catalogue.entities_of_table(table) if not contracts or one.full_id in contracts]

@@ -131,7 +131,8 @@ def column_graph(models: VersionModels, catalogue: Catalogue, columns: Mapping[s
     found = {node.name: node for node in nodes}
     for one in models.in_order:
         relations[one.name] = _described(one)
-        for node in _nodes(one, columns.get(one.name), catalogue):
+        filled = admitted_constants(catalogue, models, one.name) if one.schema == "admitted" else {}
+        for node in _nodes(one, columns.get(one.name), filled):
             found[node.name] = node
     for name, query in columns.items():
         for edge in query.edges:
@@ -188,9 +189,10 @@ def schema_of(models: VersionModels) -> dict[str, tuple[str, ...]]:
     return {name: tuple(one.columns) for name, one in models.relations.items()}
 
 
-def _nodes(one: Relation, query: QueryColumns | None, catalogue: Catalogue) -> Iterator[ColumnNode]:
+def _nodes(
+    one: Relation, query: QueryColumns | None, filled: Mapping[str, tuple[tuple[str, ...], str]]
+) -> Iterator[ColumnNode]:
     layer = _layer(one.name, one.kind)
-    filled = admitted_constants(catalogue, one.name) if layer == "admitted" else {}
     whole = str(one.meta.get("constant") or "")
     for name, column in one.columns.items():
         key, meta = name.lower(), column.get("meta") or {}
