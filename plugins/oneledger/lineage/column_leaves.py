@@ -29,6 +29,28 @@ ROW_IDENTITY = {
     "_missing_states": ("缺失情形", "Missing states", "Which of the values are missing and which do not apply."),
     "source": ("来源", "Source", "The source of the catalogue that delivered the row."),
 }
+# What is no data of a source but was written down by the nightly or by a person who decided.
+_RECORDS = {
+    "control.admitted_batch": ("已准入批次", "Batches admitted"),
+    "control.evaluation_run": ("评价批次", "Evaluation runs"),
+    "control.expected_entity": ("应报数据", "What the catalogue expects"),
+    "control.source_state": ("来源状态", "State of the sources"),
+    "confirmed.funding_share": ("已确认资金拨付", "Funding shares as confirmed"),
+    "quarantine.row": ("被隔离的行", "Rows quarantined"),
+}
+
+
+def titles_of_input(catalogue: Catalogue, relation: str) -> dict[str, str]:
+    """Titles of an admitted table, by the catalogue, or of a record; empty for anything else."""
+    if relation in _RECORDS:
+        return dict(zip(("title_zh", "title_en"), _RECORDS[relation], strict=True))
+    schema, _, table = relation.partition(".")
+    entities = catalogue.entities_of_table(table) if schema == "admitted" else ()
+    if not entities:
+        return {}
+    shape = catalogue.shapes.get(entities[0].shape) if entities[0].shape else None
+    one = shape or entities[0]
+    return {"title_zh": one.title_zh, "title_en": one.title_en}
 
 
 def source_lineage(

@@ -17,7 +17,7 @@ from sqlglot.errors import SqlglotError
 from oneledger.catalogue import Catalogue
 from oneledger.lineage.column_expressions import DIALECT
 from oneledger.lineage.column_graph import ColumnGraph, ColumnNode, GraphEdge
-from oneledger.lineage.column_leaves import ROW_IDENTITY, admitted_constants, source_lineage
+from oneledger.lineage.column_leaves import ROW_IDENTITY, admitted_constants, source_lineage, titles_of_input
 from oneledger.lineage.column_queries import Defined, output_of
 from oneledger.lineage.column_uses import AGGREGATION, DIRECT, EVERYWHERE, IDENTITY, ROWS, LineageError, Uses, Where
 from oneledger.lineage.ground import Relation, VersionModels
@@ -130,7 +130,7 @@ def column_graph(models: VersionModels, catalogue: Catalogue, columns: Mapping[s
     nodes, edges, relations, notes = source_lineage(catalogue, models)
     found = {node.name: node for node in nodes}
     for one in models.in_order:
-        relations[one.name] = _described(one)
+        relations[one.name] = _described(one) | titles_of_input(catalogue, one.name)
         filled = admitted_constants(catalogue, models, one.name) if one.schema == "admitted" else {}
         for node in _nodes(one, columns.get(one.name), filled):
             found[node.name] = node
@@ -244,6 +244,6 @@ def _described(one: Relation) -> dict[str, Any]:
 
 def _unknown(relation: str) -> dict[str, Any]:
     return {
-        "layer": _layer(relation, "input"), "title_zh": "", "title_en": "", "file": None, "sql": None,
-        "description": "What the nightly writes down about itself.", "materialized": "input",
+        "layer": _layer(relation, "input"), "title_zh": "每晚运行结果", "title_en": "Outcomes of the nightly",
+        "file": None, "sql": None, "description": "What the nightly writes down about itself.", "materialized": "input",
     }  # fmt: skip
