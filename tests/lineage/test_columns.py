@@ -200,7 +200,7 @@ EXPRESSIONS = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(EXPRESSIONS, EXPRESSIONS, st.sampled_from(["inner", "left"]), st.booleans())
 def test_no_dependence_of_a_made_up_query_is_missed(
     database: duckdb.DuckDBPyConnection, first: str, second: str, join: str, groups: bool
@@ -256,9 +256,10 @@ def test_what_cannot_be_followed_is_an_error_and_no_gap(sql: str, said: str) -> 
 
 
 def test_counting_and_hashing_mask_the_value() -> None:
-    edges = column_edges(f"select md5(name) as hidden, count(distinct side) as n, upper(name) as seen from {APP}", TABLES)
+    sql = f"select md5(name) as hidden, count(distinct side) as n, upper(name) as seen from {APP}"
+    edges = column_edges(sql, TABLES)
     masks = {edge.target: edge.is_masking for edge in edges.edges if edge.is_direct}
-    assert masks == {"hidden": True, "n": True, "seen": False}
+    assert masks == {"hidden": True, "n": True, "seen": False, "*": False}
 
 
 def small_graph() -> ColumnGraph:
