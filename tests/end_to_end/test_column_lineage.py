@@ -113,7 +113,9 @@ def test_the_command_line_goes_both_ways_and_names_what_is_near(reference_city: 
     page = tmp_path / "lineage.html"
     reference_city.oneledger("lineage", "page", "--out", str(page))
     text = page.read_text("utf-8")
-    assert "访客数" in text and "http://" not in text.replace("http://www.w3.org/2000/svg", "") and "__DATA__" not in text
+    assert (
+        "访客数" in text and "http://" not in text.replace("http://www.w3.org/2000/svg", "") and "__DATA__" not in text
+    )
     assert "exists" in reference_city.oneledger("lineage", "page", "--out", str(page), expected_code=2).stderr
 
 

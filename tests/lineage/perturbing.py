@@ -1,4 +1,4 @@
-"""Column lineage held against the database: a column that a query is said not to depend on is spoiled, and nothing changes."""
+"""Column lineage held against the database: what a query is said not to depend on is spoiled, and nothing changes."""
 
 from __future__ import annotations
 

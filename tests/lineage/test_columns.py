@@ -1,4 +1,4 @@
-"""What columns of a query depend on: each shape of SQL with its known answer, and the same shapes held against DuckDB."""
+"""What columns of a query depend on: each shape of SQL with its known answer, and the same held against DuckDB."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ SHAPES: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {
         {"shown": "app.name transformation"}, {"shown": "app.side conditional"},
     ),
     "all results literal: only the condition decides": (
-        f"select case side when 'x' then 1 when 'y' then 2 end as n from {APP}", {"n": ""}, {"n": "app.side conditional"}
+        f"select case side when 'x' then 1 when 'y' then 2 end as n from {APP}",
+        {"n": ""}, {"n": "app.side conditional"},
     ),
     "a window says its partition and order": (
         f"select sum(visitors) over (partition by app_id order by day) as so_far,"
@@ -68,7 +69,8 @@ SHAPES: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {
         {"one": "", "name": "app.name identity, use.source identity"}, {"one": "", "name": ""},
     ),
     "a scalar query is the value, its filter decides": (
-        f"select app.name, (select max(visitors) from {USE} as u where u.app_id = app.app_id) as most from {APP} as app",
+        f"select app.name, (select max(visitors) from {USE} as u where u.app_id = app.app_id) as most"
+        f" from {APP} as app",
         {"name": "app.name identity", "most": "use.visitors aggregation"},
         {"name": "", "most": "use.* filter, use.app_id filter, app.app_id filter"},
     ),
@@ -161,14 +163,15 @@ def database() -> duckdb.DuckDBPyConnection:
     connection.execute("attach ':memory:' as kept; attach ':memory:' as w; create schema w.s")
     connection.execute(
         "create table kept.\"s.app\" as select i as app_id, 'app ' || i as name, ['x', 'y', 'z'][i % 3 + 1] as side,"
-        " i // 2 as owner_id, case when i % 4 > 0 then [i::varchar, 't' || i % 5] else [] end as tags from range(12) r(i)"
+        " i // 2 as owner_id, case when i % 4 > 0 then [i::varchar, 't' || i % 5] else [] end as tags"
+        " from range(12) r(i)"
     )
     connection.execute(
         "create table kept.\"s.use\" as select i % 9 as app_id, date '2022-01-01' + (i // 9)::int as day,"
         " nullif(i * 7 % 23, 5)::int as visitors, (i * 5 % 11)::int as starts, ['a', 'b'][i % 2 + 1] as source"
         " from range(80) r(i)"
     )
-    connection.execute("create table kept.\"s.band\" as select s as stars, s * 4 as minimum from range(3, 6) r(s)")
+    connection.execute('create table kept."s.band" as select s as stars, s * 4 as minimum from range(3, 6) r(s)')
     for one in TABLES:
         schema, _, table = one.partition(".")
         described = connection.execute(f'describe kept."{one}"').fetchall()
@@ -263,9 +266,12 @@ def test_counting_and_hashing_mask_the_value() -> None:
 
 
 def small_graph() -> ColumnGraph:
-    columns = [("portal.usage", "访客数", "source"), ("portal.usage", "日期", "source"), ("raw.portal__usage", "visitors", "raw"),
-               ("raw.portal__usage", "day", "raw"), ("marts.month", "visitors", "marts"), ("marts.month", "*", "marts"),
-               ("marts.month", "label", "marts"), ("evaluation.stars", "stars", "evaluation")]  # fmt: skip
+    columns = [
+        ("portal.usage", "访客数", "source"), ("portal.usage", "日期", "source"),
+        ("raw.portal__usage", "visitors", "raw"), ("raw.portal__usage", "day", "raw"),
+        ("marts.month", "visitors", "marts"), ("marts.month", "*", "marts"), ("marts.month", "label", "marts"),
+        ("evaluation.stars", "stars", "evaluation"),
+    ]  # fmt: skip
     nodes = {f"{table}.{name}": ColumnNode(table, name, layer, title_zh="</script>") for table, name, layer in columns}
     edges = (
         GraphEdge("portal.usage.访客数", "raw.portal__usage.visitors", "identity"),

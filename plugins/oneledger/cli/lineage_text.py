@@ -94,8 +94,9 @@ def show_uses(answer: Mapping[str, Any], *, shows_all: bool) -> None:
         ]  # fmt: skip
         print_table(items, headings, title=title)
         if len(listed) < len(found):
-            say(f"  另有 {len(found) - len(listed):,} 项仅经条件或行相关；--all 列出。 "
-                f"{len(found) - len(listed):,} more depend on it only through conditions or rows; --all lists them.")  # fmt: skip
+            more = f"{len(found) - len(listed):,}"
+            say(f"  另有 {more} 项仅经条件或行相关；--all 列出。")
+            say(f"  {more} more depend on it only through conditions or rows; --all lists them.")
 
 
 def _grow(branch: Tree, step: Mapping[str, Any], *, names_all: bool) -> None:

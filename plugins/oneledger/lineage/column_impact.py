@@ -29,8 +29,8 @@ def impact(
     """Everything that uses any of these columns.
 
     Returns:
-        ``columns`` (the columns asked about), ``items`` (columns that use them, with ``closeness``: ``value`` when made of
-        them, ``decides`` when they decide about the value, ``rows`` when they only decide whether the row is there),
+        ``columns`` (the columns asked about), ``items`` (columns that use them, with ``closeness``: ``value`` when made
+        of them, ``decides`` when they decide about the value, ``rows`` when only whether the row is there),
         ``tables`` (the same by table), ``indicators``, ``figures`` and ``exposures`` with their titles.
     """
     asked = [one.name for one in columns]

@@ -62,9 +62,7 @@ def source_lineage(
         Nodes, edges, what is known of each relation, and notes on contracts that differ from the version's.
     """
     contracts = contracts_of(models)
-    tables = {
-        one.name.partition(".")[2]: one for one in models.relations.values() if one.schema == "admitted"
-    }
+    tables = {one.name.partition(".")[2]: one for one in models.relations.values() if one.schema == "admitted"}
     nodes: dict[str, ColumnNode] = {}
     edges: list[GraphEdge] = []
     relations: dict[str, dict[str, Any]] = {}
@@ -205,7 +203,9 @@ def _add_entity(
             edges.append(GraphEdge(f"{raw}.{one}", rows, GROUP_BY, ("the newest row of a key counts",)))
 
 
-def admitted_constants(catalogue: Catalogue, models: VersionModels, admitted: str) -> dict[str, tuple[tuple[str, ...], str]]:
+def admitted_constants(
+    catalogue: Catalogue, models: VersionModels, admitted: str
+) -> dict[str, tuple[tuple[str, ...], str]]:
     """Columns of an admitted table that the catalogue itself fills, or that no source of the version delivers.
 
     Returns:

@@ -31,9 +31,7 @@ def found_columns(graph: ColumnGraph, text: str) -> list[ColumnNode]:
         return columns
     several = relations or [one.name for one in columns]
     if several and "." in wanted:
-        raise ConfigurationError(
-            f"{text!r} may be any of {', '.join(sorted(several)[:12])}. Write the name in full."
-        )
+        raise ConfigurationError(f"{text!r} may be any of {', '.join(sorted(several)[:12])}. Write the name in full.")
     raise ConfigurationError(
         f"No column, table or source entity of version {graph.version} is called {text!r}. "
         f"{_nearest(graph, wanted)} `oneledger lineage page --out lineage.html` shows them all."

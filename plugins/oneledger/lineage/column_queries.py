@@ -1,7 +1,7 @@
 """What every column of a query depends on, and what decides which rows the query gives.
 
-A resolver of our own on sqlglot's syntax tree: the names of DuckDB's dialect as dbt compiles it (aliases used in the same
-select, ``group by all``, ``unpivot``, ``unnest`` among the columns), strict (a name that nothing explains is an error),
+A resolver of our own on sqlglot's syntax tree: the names of DuckDB's dialect as dbt compiles it (aliases used in the
+same select, ``group by all``, ``unpivot``, ``unnest`` among the columns), strict (a name that nothing explains is an error),
 and able to follow one known value through unions and joins (``where``), so that a measure is not said to depend on
 what another branch of the same union reads.
 """
@@ -78,7 +78,7 @@ class Defined:
 
 
 def output_of(node: exp.Expr, names: Defined, where: Where = EVERYWHERE) -> Output | None:
-    """What a query gives in the rows in which its columns have the values of ``where``; None when it has no such row."""
+    """What a query gives in the rows in which its columns have the values of ``where``; None when none can have them."""
     key = (id(node), where)
     if names.outer is not None:
         return _output(node, names, where)
@@ -105,9 +105,14 @@ def _output(node: exp.Expr, names: Defined, where: Where) -> Output | None:
 def _set_operation(node: exp.SetOperation, names: Defined, where: Where) -> Output | None:
     branches = []
     one: exp.Expr = node
-    while isinstance(one, exp.SetOperation) and type(one) is type(node) and one.args.get("with_") in (
-        None,
-        node.args.get("with_"),
+    while (
+        isinstance(one, exp.SetOperation)
+        and type(one) is type(node)
+        and one.args.get("with_")
+        in (
+            None,
+            node.args.get("with_"),
+        )
     ):
         branches.append(one.expression)
         one = one.this
@@ -199,7 +204,7 @@ class SelectScope:
         self._decide_rows(output)
         return output
 
-    # ------------------------------------------------------------------ what the names mean (see column_expressions.Names)
+    # ------------------------------------------------------------------ what the names mean
 
     def column(self, column: exp.Column) -> Uses:
         name, qualifier = column.name.lower(), column.table.lower()

@@ -1,7 +1,7 @@
 """The column graph of a published version, worked out once and kept.
 
-A version is read-only, so what was read out of its SQL lies beside, ``lineage/columns-<hash>.json`` in the state directory:
-the hash of the version's ``models.json`` and of the code that reads it. Taking the file away costs one more reading.
+A version is read-only, so what was read out of its SQL lies in the state directory, ``lineage/columns-<hash>.json``: the
+hash of the version's ``models.json`` and of the code that reads it. Taking the file away costs one more reading.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def kept_columns(settings: Settings, models: VersionModels) -> dict[str, QueryCo
     handle, written = tempfile.mkstemp(dir=folder, prefix="columns-", suffix=".part")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
-    os.replace(written, path)
+    Path(written).replace(path)
     _keep_newest(folder)
     return columns
 

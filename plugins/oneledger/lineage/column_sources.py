@@ -81,9 +81,9 @@ def function_source(alias: str, node: exp.Expr, names: Names) -> Source:
     if not titles:
         titles = (alias, "unnest", "generate_series", "range", "col0", "col1", "col2", "col3", "value")
     text = sql_of(node)
-    constants = {name: (text,) for name in titles} if not uses else {}
+    constants = dict.fromkeys(titles, (text,)) if not uses else {}
     return Source(
-        alias, {name: uses for name in titles}, as_rows(uses, FILTER, text), titles,
+        alias, dict.fromkeys(titles, uses), as_rows(uses, FILTER, text), titles,
         {name: (text,) for name in titles if uses}, constants,
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Columns back to columns: of one model's SQL (``column_edges``) and of all models of a version (``column_graph``).
 
-``column_edges`` needs nothing but SQL and the names of the columns that it reads; who writes lineage events uses it alone.
+``column_edges`` needs nothing but SQL and the names of the columns that it reads; lineage events can use it alone.
 """
 
 from __future__ import annotations
@@ -119,7 +119,9 @@ def _edges(target: str, uses: Uses, follow: bool) -> list[ColumnEdge]:
     return list(found.values())
 
 
-def column_graph(models: VersionModels, catalogue: Catalogue, columns: Mapping[str, QueryColumns] | None = None) -> ColumnGraph:
+def column_graph(
+    models: VersionModels, catalogue: Catalogue, columns: Mapping[str, QueryColumns] | None = None
+) -> ColumnGraph:
     """The graph of a version: sources, admitted tables, rules, models, marts and evaluation.
 
     Args:
@@ -150,7 +152,11 @@ def column_graph(models: VersionModels, catalogue: Catalogue, columns: Mapping[s
 
 def _pass_titles_back(nodes: dict[str, ColumnNode], edges: Iterable[GraphEdge]) -> None:
     """What the catalogue does not describe is described where its value is read as it is: in staging."""
-    readers = {edge.source: edge.target for edge in reversed(tuple(edges)) if edge.kind == IDENTITY or edge.source.startswith("raw.")}
+    readers = {
+        edge.source: edge.target
+        for edge in reversed(tuple(edges))
+        if edge.kind == IDENTITY or edge.source.startswith("raw.")
+    }
     for layer in ("admitted", "raw", "source"):
         for name, node in nodes.items():
             reader = nodes.get(readers.get(name, ""))
