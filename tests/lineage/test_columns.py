@@ -235,6 +235,15 @@ def test_a_known_value_follows_one_branch_of_a_union_through_joins() -> None:
     assert column_edges(sql, TABLES, frozenset({("id", "'other'")})).columns == ()
 
 
+def test_a_known_value_does_not_narrow_the_rows_of_a_window() -> None:
+    sql = (
+        f"with part as (select 'a' as id, visitors as n from {USE} union all select 'b' as id, owner_id from {APP})"
+        " select id, sum(n) over () as of_all from part"
+    )
+    narrowed = column_edges(sql, TABLES, frozenset({("id", "'b'")}))
+    assert {edge.relation for edge in narrowed.edges} == {"s.app", "s.use"}
+
+
 def test_a_filter_inside_narrows_what_it_reads() -> None:
     sql = (
         f"with measure as (select 'a' as id, visitors as n from {USE} union all select 'b' as id, owner_id from {APP})"

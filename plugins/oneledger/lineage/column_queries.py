@@ -1,9 +1,9 @@
 """What every column of a query depends on, and what decides which rows the query gives.
 
 A resolver of our own on sqlglot's syntax tree: the names of DuckDB's dialect as dbt compiles it (aliases used in the
-same select, ``group by all``, ``unpivot``, ``unnest`` among the columns), strict (a name that nothing explains is an error),
-and able to follow one known value through unions and joins (``where``), so that a measure is not said to depend on
-what another branch of the same union reads.
+same select, ``group by all``, ``unpivot``, ``unnest`` among the columns), strict (a name that nothing explains is an
+error), and able to follow one known value through unions and joins (``where``), so that a measure is not said to
+depend on what another branch of the same union reads.
 """
 
 from __future__ import annotations
@@ -13,8 +13,15 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from oneledger.lineage.column_expressions import has_aggregate, literal_of, sql_of, unwrapped, uses_of
-from oneledger.lineage.column_sources import Source, empty_source, function_source, table_source, unpivoted
+from oneledger.lineage.column_expressions import has_aggregate, literal_of, sql_of, uses_of
+from oneledger.lineage.column_sources import (
+    Source,
+    empty_source,
+    function_source,
+    struct_fields,
+    table_source,
+    unpivoted,
+)
 from oneledger.lineage.column_uses import (
     EVERYWHERE,
     FILTER,
@@ -30,6 +37,7 @@ from oneledger.lineage.column_uses import (
     as_rows,
     merged,
 )
+from oneledger.lineage.column_values import KnownValues, alias_of, conjuncts, known_values
 
 ColumnsOf = Callable[[str], tuple[str, ...] | None]
 _OUTER = ("LEFT", "FULL")
@@ -78,7 +86,7 @@ class Defined:
 
 
 def output_of(node: exp.Expr, names: Defined, where: Where = EVERYWHERE) -> Output | None:
-    """What a query gives in the rows in which its columns have the values of ``where``; None when none can have them."""
+    """What a query gives in the rows in which its columns have the values of ``where``; None when none can."""
     key = (id(node), where)
     if names.outer is not None:
         return _output(node, names, where)
@@ -142,6 +150,8 @@ def _set_operation(node: exp.SetOperation, names: Defined, where: Where) -> Outp
     removes = isinstance(node, exp.Except)
     for place, output in enumerate(found):
         add(together.rows, output.rows)
+        if not by_name and len(output.columns) != len(order):
+            raise LineageError(f"a branch of a union has not one name for each column: {sql_of(branches[place])[:200]}")
         for position, name in enumerate(output.columns):
             target = name if by_name else order[position]
             if removes and place:
@@ -187,7 +197,7 @@ class SelectScope:
     def output(self) -> Output | None:
         """None when the constants in it contradict ``where``."""
         node = self._node
-        known = self._known_values()
+        known = known_values(node, self._where)
         if known is None:
             return None
         self._read_sources(known)
@@ -252,7 +262,7 @@ class SelectScope:
 
     # ------------------------------------------------------------------ sources
 
-    def _read_sources(self, known: dict[str, dict[str, str]]) -> None:
+    def _read_sources(self, known: KnownValues) -> None:
         start = self._node.args.get("from_")
         if start is not None:
             self._add_source(start.this, known, "")
@@ -261,10 +271,8 @@ class SelectScope:
         for join in self._node.args.get("joins") or ():
             self._add_source(join.this, known, (join.side or "").upper(), join)
 
-    def _add_source(
-        self, node: exp.Expr, known: dict[str, dict[str, str]], side: str, join: exp.Join | None = None
-    ) -> None:
-        alias = _alias(node)
+    def _add_source(self, node: exp.Expr, known: KnownValues, side: str, join: exp.Join | None = None) -> None:
+        alias = alias_of(node)
         where = frozenset(known.get(alias, {}).items())
         source = self._source(node, where)
         if source is None:
@@ -292,13 +300,13 @@ class SelectScope:
         self._sources[alias] = source
         condition = join.args.get("on")
         if condition is not None:
-            conditions += [uses_of(one, self, JOIN) for one in _conjuncts(condition)]
+            conditions += [uses_of(one, self, JOIN) for one in conjuncts(condition)]
         self._rows = merged([self._rows, *conditions])
         if only_tests:
             del self._sources[alias]
 
     def _source(self, node: exp.Expr, where: Where) -> Source | None:
-        alias = _alias(node)
+        alias = alias_of(node)
         if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
             if node.args.get("pivots"):
                 raise LineageError(f"a pivot in `from` cannot be followed: {sql_of(node)[:200]}")
@@ -331,53 +339,6 @@ class SelectScope:
             {new: output.steps.get(old, ()) for new, old in pairs},
             {new: output.constants.get(old, ()) for new, old in pairs},
         )
-
-    # ------------------------------------------------------------------ one known value, followed to the sources
-
-    def _known_values(self) -> dict[str, dict[str, str]] | None:
-        """By source, the columns of it that have one value in all rows that count; None when that cannot be."""
-        node = self._node
-        known: dict[str, dict[str, str]] = {}
-        wanted = dict(self._where)
-        for projection in node.expressions:
-            value = wanted.get(projection.alias_or_name.lower())
-            if value is None or projection.is_star:
-                continue
-            literal = literal_of(projection)
-            inner = unwrapped(projection)
-            if isinstance(inner, exp.Null) or (literal is not None and literal != value):
-                return None
-            if isinstance(inner, exp.Column):
-                self._note(known, inner, value)
-        condition = node.args.get("where")
-        for one in _conjuncts(condition.this) if condition is not None else ():
-            column, literal = _column_and_literal(one)
-            if column is not None and literal is not None:
-                self._note(known, column, literal)
-        joins = node.args.get("joins") or ()
-        equal = [pair for join in joins for pair in _equal_columns(join)]
-        for _ in range(3):
-            for left, right in equal:
-                for one, other in ((left, right), (right, left)):
-                    value = known.get(one.table.lower(), {}).get(one.name.lower())
-                    if value is not None:
-                        self._note(known, other, value)
-        for join in joins:
-            for one in _conjuncts(join.args["on"]) if join.args.get("on") is not None else ():
-                column, literal = _column_and_literal(one)
-                # Of an outer join only the joined side must meet the condition.
-                if column is not None and literal is not None and column.table.lower() == _alias(join.this):
-                    self._note(known, column, literal)
-        return known
-
-    def _note(self, known: dict[str, dict[str, str]], column: exp.Column, value: str) -> None:
-        alias = column.table.lower()
-        if not alias:
-            start = self._node.args.get("from_")
-            if start is None or self._node.args.get("joins") or self._node.args.get("laterals"):
-                return
-            alias = _alias(start.this)
-        known.setdefault(alias, {}).setdefault(column.name.lower(), value)
 
     # ------------------------------------------------------------------ columns and rows
 
@@ -429,7 +390,7 @@ class SelectScope:
         """The rows that are worked on: those of the sources that pass the filter."""
         condition = self._node.args.get("where")
         if condition is not None:
-            parts = [uses_of(one, self, FILTER) for one in _conjuncts(condition.this)]
+            parts = [uses_of(one, self, FILTER) for one in conjuncts(condition.this)]
             self._rows = merged([self._rows, *parts])
 
     def _decide_rows(self, output: Output) -> None:
@@ -437,7 +398,7 @@ class SelectScope:
         rows = [self._rows]
         for clause in ("having", "qualify"):
             if node.args.get(clause) is not None:
-                rows += [uses_of(one, self, FILTER) for one in _conjuncts(node.args[clause].this)]
+                rows += [uses_of(one, self, FILTER) for one in conjuncts(node.args[clause].this)]
         group = node.args.get("group")
         if group is not None:
             rows += [uses_of(one, self, GROUP_BY, f"group by {sql_of(one)}") for one in self._group_keys(group)]
@@ -468,52 +429,9 @@ class SelectScope:
         return keys
 
 
-def struct_fields(node: exp.Expr) -> dict[str, list[exp.Expr]]:
-    """``unnest([{'a': 1, …}, …], recursive := true)``: the columns that it makes, with their values."""
-    if not isinstance(node, exp.Explode | exp.Unnest) or "recursive" not in sql_of(node).lower():
-        return {}
-    listed = node.find(exp.Array)
-    fields: dict[str, list[exp.Expr]] = {}
-    for one in listed.expressions if listed is not None else ():
-        if not isinstance(one, exp.Struct):
-            return {}
-        for pair in one.expressions:
-            fields.setdefault(pair.this.name.lower(), []).append(pair.expression)
-    return fields
-
-
 def unaliased(node: exp.Expr) -> exp.Expr:
     return node.this if isinstance(node, exp.Alias) else node
 
 
 def _kind_of(node: exp.Expr) -> str:
     return IDENTITY if isinstance(node, exp.Column) else TRANSFORMATION
-
-
-def _alias(node: exp.Expr) -> str:
-    return (node.alias or node.name or "").lower() or f"unnamed_{id(node)}"
-
-
-def _conjuncts(node: exp.Expr) -> list[exp.Expr]:
-    inner = node.unnest()
-    if isinstance(inner, exp.And):
-        return [*_conjuncts(inner.this), *_conjuncts(inner.expression)]
-    return [inner]
-
-
-def _column_and_literal(node: exp.Expr) -> tuple[exp.Column | None, str | None]:
-    if not isinstance(node, exp.EQ):
-        return None, None
-    for one, other in ((node.this, node.expression), (node.expression, node.this)):
-        if isinstance(one, exp.Column) and (literal := literal_of(other)) is not None:
-            return one, literal
-    return None, None
-
-
-def _equal_columns(join: exp.Join) -> list[tuple[exp.Column, exp.Column]]:
-    condition = join.args.get("on")
-    pairs = []
-    for one in _conjuncts(condition) if condition is not None else ():
-        if isinstance(one, exp.EQ) and isinstance(one.this, exp.Column) and isinstance(one.expression, exp.Column):
-            pairs.append((one.this, one.expression))
-    return pairs

@@ -1,7 +1,7 @@
 """The column graph of a published version, worked out once and kept.
 
-A version is read-only, so what was read out of its SQL lies in the state directory, ``lineage/columns-<hash>.json``: the
-hash of the version's ``models.json`` and of the code that reads it. Taking the file away costs one more reading.
+A version is read-only, so what was read out of its SQL lies in the state directory, ``lineage/columns-<hash>.json``:
+the hash of the version's ``models.json`` and of the code that reads it. Taking the file away costs one more reading.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ from oneledger.publishing.lineage_basis import FOLDER, MODELS_FILE
 from oneledger.publishing.versions import PublishedVersion
 from oneledger.settings import Settings
 
-_CODE = ("columns.py", "column_queries.py", "column_sources.py", "column_expressions.py", "column_uses.py")
+_CODE = (
+    "columns.py", "column_queries.py", "column_values.py", "column_sources.py", "column_expressions.py",
+    "column_uses.py",
+)  # fmt: skip
 _KEPT_FILES = 20
 
 

@@ -107,3 +107,17 @@ def unpivoted(
     kept = merged([rows, as_rows(together, FILTER, text)])
     known = {one: steps.get(one, ()) for one in columns if one not in turned}
     return given, kept, {**known, name: (text,), values[0]: (text,)}
+
+
+def struct_fields(node: exp.Expr) -> dict[str, list[exp.Expr]]:
+    """``unnest([{'a': 1, …}, …], recursive := true)``: the columns that it makes, with their values."""
+    if not isinstance(node, exp.Explode | exp.Unnest) or "recursive" not in sql_of(node).lower():
+        return {}
+    listed = node.find(exp.Array)
+    fields: dict[str, list[exp.Expr]] = {}
+    for one in listed.expressions if listed is not None else ():
+        if not isinstance(one, exp.Struct):
+            return {}
+        for pair in one.expressions:
+            fields.setdefault(pair.this.name.lower(), []).append(pair.expression)
+    return fields
