@@ -203,7 +203,7 @@ EXPRESSIONS = st.recursive(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(EXPRESSIONS, EXPRESSIONS, st.sampled_from(["inner", "left"]), st.booleans())
 def test_no_dependence_of_a_made_up_query_is_missed(
     database: duckdb.DuckDBPyConnection, first: str, second: str, join: str, groups: bool

@@ -151,7 +151,7 @@ def _set_operation(node: exp.SetOperation, names: Defined, where: Where) -> Outp
     for place, output in enumerate(found):
         add(together.rows, output.rows)
         if not by_name and len(output.columns) != len(order):
-            raise LineageError(f"a branch of a union has not one name for each column: {sql_of(branches[place])[:200]}")
+            raise LineageError(f"a branch of a union has not one name for each column: {sql_of(node)[:200]}")
         for position, name in enumerate(output.columns):
             target = name if by_name else order[position]
             if removes and place:
