@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -77,9 +76,8 @@ Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 class ShowsByDefault(TyperGroup):
     """``oneledger lineage NAME`` is ``oneledger lineage show NAME``."""
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
+    # typer brings a click of its own, whose types have no public name.
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
             args = ["show", *args]
         return super().resolve_command(ctx, args)

@@ -93,7 +93,8 @@ def has_aggregate(node: exp.Expr) -> bool:
     return is_aggregate(node) or any(has_aggregate(child) for child in node.iter_expressions())
 
 
-def function_name(node: exp.Expr) -> str:
+def function_name(node: exp.Func) -> str:
+    """The name of the function that is called, in small letters."""
     return str(node.this if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
 
 
@@ -169,7 +170,7 @@ def _aggregate(node: exp.Expr, names: Names, kind: str, text: str, masked: bool)
 
 
 def _window(node: exp.Window, names: Names, kind: str, text: str, masked: bool) -> Iterator[Uses]:
-    windows = [node]
+    windows: list[exp.Expr] = [node]
     named = node.args.get("alias")
     if named is not None and not node.args.get("partition_by") and not node.args.get("order"):
         windows.append(names.window(named.name))
