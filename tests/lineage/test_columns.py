@@ -64,6 +64,12 @@ SHAPES: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {
         f"select app_id as id, 'a' as kind from {APP} union all select app_id, source from {USE}",
         {"id": "app.app_id identity, use.app_id identity", "kind": "use.source identity"}, {"id": "", "kind": ""},
     ),
+    "columns without a name keep their place in a union": (
+        f"select app_id, false as x, false as y, name from {APP} union all select app_id, false, false, source from {USE}",
+        {"app_id": "app.app_id identity, use.app_id identity", "x": "", "y": "",
+         "name": "app.name identity, use.source identity"},
+        {"app_id": "", "x": "", "y": "", "name": ""},
+    ),
     "a union by name is made of its branches by name": (
         f"select 1 as one, name from {APP} union all by name select source as name, 2 as one from {USE}",
         {"one": "", "name": "app.name identity, use.source identity"}, {"one": "", "name": ""},

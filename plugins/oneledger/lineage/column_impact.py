@@ -146,11 +146,8 @@ def _exposures(settings: Settings, models: VersionModels, closest: Mapping[str, 
     found = []
     for one in yaml.safe_load(path.read_text(encoding="utf-8")).get("exposures") or ():
         models_read = [str(ref).partition("'")[2].rpartition("'")[0] for ref in one.get("depends_on") or ()]
-        through = {
-            relation: closest[relation]
-            for relation in (relation_of.get(name) for name in models_read)
-            if relation in closest
-        }
+        read = [relation_of[name] for name in models_read if name in relation_of]
+        through = {relation: closest[relation] for relation in read if relation in closest}
         if through:
             how = min(through.values(), key=_ORDER.index)
             found.append(

@@ -179,11 +179,11 @@ def _add_entity(
         target = f"{admitted}.{column.name}"
         if column.name not in known or not column.is_delivered:
             continue
-        titles = {"title_zh": column.title_zh, "title_en": column.title_en}
+        zh, en = column.title_zh, column.title_en
         there = note(
-            ColumnNode(source, str(column.source_name), "source", "text", place=place_of(entity, column), **titles)
+            ColumnNode(source, str(column.source_name), "source", "text", zh, en, place=place_of(entity, column))
         )
-        here = note(ColumnNode(raw, column.name, "raw", "text", **titles))
+        here = note(ColumnNode(raw, column.name, "raw", "text", zh, en))
         edges.append(GraphEdge(there, here, IDENTITY))
         step = step_of(column)
         edges.append(GraphEdge(here, target, TRANSFORMATION if step else IDENTITY, (step,) if step else ()))

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from oneledger.lineage.column_graph import DECIDES, ROWS_ONLY, ColumnGraph, GraphEdge
 from oneledger.lineage.column_uses import EVERYWHERE, ROWS, Where
-from oneledger.lineage.columns import QueryColumns, column_edges, schema_of
+from oneledger.lineage.columns import WHEN_COMPILED, QueryColumns, column_edges, schema_of
 from oneledger.lineage.ground import VersionModels
 from oneledger.settings import ConfigurationError
 
@@ -62,9 +62,7 @@ class Narrowing:
         here = f"{relation}.{column}"
         one = self._models.relations.get(relation)
         if one is None or one.sql is None:
-            found = self._graph.edges_into(here)
-            ends = [self._graph.nodes[edge.source] for edge in found]
-            return [(edge, (end.relation, end.column), EVERYWHERE) for edge, end in zip(found, ends, strict=True)]
+            return [(edge, self._end(edge), EVERYWHERE) for edge in self._graph.edges_into(here)]
         targets = {column, ROWS} if closeness == ROWS_ONLY else {column}
         steps = []
         for edge in self._edges(relation, known).edges:
@@ -75,13 +73,16 @@ class Narrowing:
                 edge.is_masking,
             )  # fmt: skip
             steps.append((shown, (edge.relation, edge.column), edge.where))
-        compiled = [
-            edge for edge in self._graph.edges_into(here) if edge.expressions == ("when the model is compiled",)
+        steps += [
+            (compiled, self._end(compiled), EVERYWHERE)
+            for compiled in self._graph.edges_into(here)
+            if compiled.expressions == WHEN_COMPILED
         ]
-        for edge in compiled:
-            end = self._graph.nodes[edge.source]
-            steps.append((edge, (end.relation, end.column), EVERYWHERE))
         return steps
+
+    def _end(self, edge: GraphEdge) -> tuple[str, str]:
+        node = self._graph.nodes[edge.source]
+        return node.relation, node.column
 
     def _edges(self, relation: str, known: Where) -> QueryColumns:
         key = (relation, known)

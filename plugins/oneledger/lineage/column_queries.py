@@ -350,7 +350,7 @@ class SelectScope:
                 output.columns[name] = merged(uses_of(one, self, TRANSFORMATION) for one in values)
                 output.constants[name] = tuple(dict.fromkeys(sql_of(one) for one in values))
             return
-        name = projection.alias_or_name.lower() or sql_of(projection)
+        name = unused(projection.alias_or_name.lower() or sql_of(projection), output)
         output.columns[name] = uses_of(inner, self, _kind_of(inner))
         source = self._holder(inner) if isinstance(inner, exp.Column) else None
         if source is not None:
@@ -382,9 +382,10 @@ class SelectScope:
                 if name in replaced:
                     self._add(exp.alias_(replaced[name].copy(), name), output)
                     continue
-                output.columns[name] = self.column(exp.column(name)) if name in self._using else source.column(name)
-                output.steps[name] = source.steps.get(name, ())
-                output.constants[name] = source.constants.get(name, ())
+                title = unused(name, output)
+                output.columns[title] = self.column(exp.column(name)) if name in self._using else source.column(name)
+                output.steps[title] = source.steps.get(name, ())
+                output.constants[title] = source.constants.get(name, ())
 
     def _read_rows(self) -> None:
         """The rows that are worked on: those of the sources that pass the filter."""
@@ -427,6 +428,13 @@ class SelectScope:
             else:
                 keys.append(one)
         return keys
+
+
+def unused(name: str, output: Output) -> str:
+    """The name of one more column; a second of the same name keeps its place, and can be asked for by place only."""
+    while name in output.columns:
+        name += "'"
+    return name
 
 
 def unaliased(node: exp.Expr) -> exp.Expr:

@@ -81,11 +81,9 @@ def function_source(alias: str, node: exp.Expr, names: Names) -> Source:
     if not titles:
         titles = (alias, "unnest", "generate_series", "range", "col0", "col1", "col2", "col3", "value")
     text = sql_of(node)
-    constants = dict.fromkeys(titles, (text,)) if not uses else {}
-    return Source(
-        alias, dict.fromkeys(titles, uses), as_rows(uses, FILTER, text), titles,
-        {name: (text,) for name in titles if uses}, constants,
-    )  # fmt: skip
+    said: dict[str, tuple[str, ...]] = dict.fromkeys(titles, (text,))
+    columns, rows = dict.fromkeys(titles, uses), as_rows(uses, FILTER, text)
+    return Source(alias, columns, rows, titles, said if uses else {}, {} if uses else said)
 
 
 def unpivoted(

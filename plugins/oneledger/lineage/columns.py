@@ -23,6 +23,8 @@ from oneledger.lineage.column_uses import AGGREGATION, DIRECT, EVERYWHERE, IDENT
 from oneledger.lineage.ground import Relation, VersionModels
 
 Schema = Mapping[str, Iterable[str]]
+# The step of an edge that no SQL shows: dbt asked the data, and wrote the answer into the SQL.
+WHEN_COMPILED = ("when the model is compiled",)
 
 
 @dataclass(frozen=True)
@@ -224,7 +226,7 @@ def _compiled(one: Relation, nodes: Mapping[str, ColumnNode]) -> Iterator[GraphE
         for origin in (column.get("meta") or {}).get("compiled_from") or ():
             if origin not in nodes:
                 raise LineageError(f"{one.name}.{name} says compiled_from {origin}, and there is no such column")
-            yield GraphEdge(origin, f"{one.name}.{name.lower()}", AGGREGATION, ("when the model is compiled",))
+            yield GraphEdge(origin, f"{one.name}.{name.lower()}", AGGREGATION, WHEN_COMPILED)
 
 
 def _layer(relation: str, kind: str) -> str:
