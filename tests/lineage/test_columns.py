@@ -65,7 +65,8 @@ SHAPES: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {
         {"id": "app.app_id identity, use.app_id identity", "kind": "use.source identity"}, {"id": "", "kind": ""},
     ),
     "columns without a name keep their place in a union": (
-        f"select app_id, false as x, false as y, name from {APP} union all select app_id, false, false, source from {USE}",
+        f"select app_id, false as x, false as y, name from {APP}"
+        f" union all select app_id, false, false, source from {USE}",
         {"app_id": "app.app_id identity, use.app_id identity", "x": "", "y": "",
          "name": "app.name identity, use.source identity"},
         {"app_id": "", "x": "", "y": "", "name": ""},
