@@ -1,4 +1,4 @@
-"""The ledger itself: every line links to the one before, every document is what its entry names, the head is the end."""
+"""The ledger itself: every line links to the one before, every document is what its entry names, the head is last."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _head(settings: Settings, read: Ledger) -> list[Broken]:
         )]  # fmt: skip
     return [Broken(
         LEDGER, f"ends with line {last}, whose SHA-256 the head file does not know: its newest line was changed, or "
-        "lines at its end were taken away or added", f"entry {head['sequence']} with anchor {head['anchor']} at the end",
+        "lines at its end are gone or new", f"entry {head['sequence']} with anchor {head['anchor']} at the end",
         _CUT, position=last, found=newest,
     )]  # fmt: skip
 
@@ -140,8 +140,8 @@ def _break(read: Ledger, entry: LedgerEntry) -> Broken:
     document = read.document(entry.document) or {}
     expected = document.get("expected", {})
     return Broken(
-        LEDGER, f"entry {entry.sequence} of {entry.sealed_at} says that the ledger was found cut or changed: its newest "
-        f"entry was no longer {entry.subject}",
+        LEDGER, f"entry {entry.sequence} of {entry.sealed_at} says that the ledger was found cut or changed: its "
+        f"newest entry was no longer {entry.subject}",
         f"entry {expected.get('sequence')} with anchor {entry.subject} before entry {entry.sequence}", _CUT,
         position=entry.sequence,
     )  # fmt: skip
@@ -211,7 +211,7 @@ def _signatures(settings: Settings, read: Ledger, public: signing.PublicKey | No
             newest_good = max(newest_good, int(one["sequence"]))
     last = read.entries[-1].sequence if read.entries else 0
     if public is not None and newest_good == 0:
-        broken.append(_signature(f"no entry is signed with key {public.fingerprint}", "the newest entry, signed with it"))
+        broken.append(_signature(f"no entry is signed with key {public.fingerprint}", "the newest entry signed"))
     elif (public is not None or signed) and newest_good < last:
         broken.append(_signature(
             f"entries after {newest_good} are not signed: {last - newest_good} of {last}", "the newest entry, signed",

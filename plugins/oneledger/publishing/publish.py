@@ -2,8 +2,8 @@
 
 The order makes a kill harmless at any instant. A folder named ``.partial-*`` is worthless and removed by
 the next start. A complete folder that still holds ``.not-yet-current`` was allowed by both gates: the next
-start seals it, if that was not done, and points ``current`` at it. ``control.pending_date`` is emptied last; dates that stay in it are
-only compared once more.
+start seals it, if that was not done, and points ``current`` at it. ``control.pending_date`` is emptied last; dates
+that stay in it are only compared once more.
 """
 
 from __future__ import annotations
