@@ -142,7 +142,7 @@ def _print(answer: dict[str, Any]) -> None:
     warnings = sum(bool(item.get("is_warning")) for item in answer["items"])
     say_anchor()
     told = f"; {warnings} warnings" if warnings else ""
-    unproven = sum(item["state"] in ("unsealed", "unproven") and item["ok"] for item in answer["items"])
+    unproven = sum(item["state"] in ("unsealed", "unproven") and "note" in item for item in answer["items"])
     if answer["ok"] and unproven:
         say(f"[yellow]![/yellow] 已存证者一致，另有未存证者，无从证明 what is sealed is as it was; {unproven} items are not "
             f"sealed, and nobody can tell of them{told}")  # fmt: skip
