@@ -1,4 +1,4 @@
-"""A city with two versions, a confirmed evaluation and a release, sealed as it was made; and a small warehouse."""
+"""A city with two versions, a confirmed evaluation and releases, sealed as it was made; and a small warehouse."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from oneledger.audit.seals import seal_file
+from oneledger.audit.signing import SIGNING_KEY
 from oneledger.settings import PROJECT_ROOT, Settings
-from tests.end_to_end.conftest import Installation
+from oneledger.warehouse.releases import Release, ReleasedRow, record_release
 from tests.evaluation.conftest import story
 from tests.evaluation.story import Story
 from tests.publishing.conftest import settings as small_settings
+
+RELEASES = 3
 
 __all__ = ["small_settings", "story"]
 
@@ -50,7 +54,7 @@ class SealedCity:
 
 @pytest.fixture(scope="module")
 def city(story: Story, tmp_path_factory: pytest.TempPathFactory) -> SealedCity:
-    """A copy of the evaluation's story, with a checkout of its own, and a signed release of quarantined rows."""
+    """A copy of the evaluation's story, with a checkout of its own, and signed releases of rows."""
     folder = tmp_path_factory.mktemp("sealed")
     project = folder / "project"
     for part in ("config", "dbt_project/models", "dbt_project/macros", "dbt_project/seeds", "expectations"):
@@ -58,9 +62,12 @@ def city(story: Story, tmp_path_factory: pytest.TempPathFactory) -> SealedCity:
     shutil.copyfile(PROJECT_ROOT / "dbt_project" / "dbt_project.yml", project / "dbt_project" / "dbt_project.yml")
     copied = story.copy(folder / "home")
     keys = key_pair()
-    Installation(copied.home).oneledger(
-        "quarantine", "release", "--source", "zhezhengding", "--anyway", "--name", "王敏", "--reason", "来源已确认",
-        ONELEDGER_SIGNING_KEY=keys.private_pem,
-    )  # fmt: skip
     catalogues = (project / "config" / "sources.yml", *sorted((project / "config" / "sources.d").glob("*.yml")))
-    return SealedCity(Settings(home=copied.home, project_root=project, catalogue_paths=catalogues), copied, keys)
+    settings = Settings(home=copied.home, project_root=project, catalogue_paths=catalogues)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv(SIGNING_KEY, keys.private_pem)
+        for number in range(RELEASES):
+            row = ReleasedRow("zheliban", "usage", f"zheliban.usage.2022090{number + 1}.r001", "usage.csv.gz", 7,
+                              "known_app", "app_id")  # fmt: skip
+            seal_file(settings, record_release(settings, Release("王敏", "来源已确认", True, (row,))))
+    return SealedCity(settings, copied, keys)

@@ -126,7 +126,7 @@ def test_a_publication_that_was_killed_before_its_seal_is_sealed_by_the_next_sta
     (seals / "ledger.jsonl").write_bytes(b"".join(lines[:-1]))
     last = ledger.newest_entry(small_settings)
     assert last is not None
-    (seals / "head.json").write_bytes(ledger.canonical({"sequence": last.sequence, "anchor": last.anchor}))
+    (seals / "head.json").write_bytes(ledger.head_content(last.sequence, last.anchor))
     (second.path / NOT_YET_CURRENT).touch()
     waiting = items_of(verify(small_settings), f"published/{second.version}")[-1]
     assert waiting["ok"] and "the next run does both" in waiting["problem"]

@@ -73,7 +73,7 @@ def append(settings: Settings, kind: Kind, subject: str, document: Mapping[str, 
         last = _repaired_tail(settings)
         head = read_head(settings)
         if head is not None and (found := _mismatch(settings, head, last)):
-            last = _add(settings, "break", str(head["anchor"]), found, last, key)
+            last = _add(settings, "break", head["anchor"] or "an unreadable head file", found, last, key)
         return _add(settings, kind, subject, document, last, key)
 
 
@@ -145,11 +145,20 @@ def read_head(settings: Settings) -> dict[str, Any] | None:
     path = settings.seals_dir / HEAD_FILE
     if not path.is_file():
         return None
+    unreadable = {"sequence": 0, "anchor": ""}
+    content = path.read_bytes()
     try:
-        head = json.loads(path.read_bytes())
-        return {"sequence": int(head["sequence"]), "anchor": str(head["anchor"])}
+        head = json.loads(content)
+        is_ours = content == head_content(int(head["sequence"]), str(head["anchor"]))
     except (ValueError, KeyError, TypeError):
-        return {"sequence": 0, "anchor": ""}
+        return unreadable
+    return dict(head) if is_ours else unreadable
+
+
+def head_content(sequence: int, anchor: str) -> bytes:
+    """What ``head.json`` holds. It proves itself, so that of a head and a last line that differ one knows which."""
+    check = hashlib.sha256(f"{sequence} {anchor}".encode()).hexdigest()
+    return canonical({"sequence": sequence, "anchor": anchor, "check": check})
 
 
 def parse(line: bytes) -> LedgerEntry | None:
@@ -187,7 +196,7 @@ def _add(
         raise RuntimeError(f"an entry of kind {kind} cannot be read back")
     if key is not None:
         signing.record_signature(settings.seals_dir, key, entry.sequence, entry.anchor)
-    write_whole(settings.seals_dir / HEAD_FILE, canonical({"sequence": entry.sequence, "anchor": entry.anchor}))
+    write_whole(settings.seals_dir / HEAD_FILE, head_content(entry.sequence, entry.anchor))
     return entry
 
 
@@ -200,7 +209,7 @@ def _mismatch(settings: Settings, head: Mapping[str, Any], last: LedgerEntry | N
         return None
     return {
         "kind": "break",
-        "expected": dict(head),
+        "expected": {"sequence": head["sequence"], "anchor": head["anchor"]},
         "found": {"sequence": last.sequence, "anchor": last.anchor} if last else None,
         "lines_count": len(read_lines(settings)),
     }
