@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from oneledger.audit import ledger, signing
+from oneledger.audit.acknowledging import acknowledge
 from oneledger.audit.anchors import current_anchor, export_anchor, list_anchors
 from oneledger.audit.hashing import state_path
 from oneledger.audit.seals import seal_file, seal_removal
@@ -246,7 +247,7 @@ def test_a_verification_that_was_killed_goes_on_and_one_that_ended_begins_anew(s
     assert verify(small_settings, "published")["taken_over_count"] == 0
 
 
-def test_signatures_verify_with_the_public_key_and_with_openssl_alone_if_it_is_there(
+def test_signatures_verify_with_the_public_key_and_what_is_written_out_verifies_without_us(
     small_settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     keys = key_pair()
@@ -273,6 +274,14 @@ def test_signatures_verify_with_the_public_key_and_with_openssl_alone_if_it_is_t
     publish_day(small_settings, "2022-10-30", 50)
     warnings = [item["problem"] for item in verify(small_settings, "ledger")["items"] if item.get("is_warning")]
     assert any("entries after 1 are not signed" in problem for problem in warnings)
+    with pytest.raises(ConfigurationError, match="is not set"):
+        ledger.sign_newest(small_settings)
+    # A key that the nightly never sees signs now and then: one signature covers all before it.
+    monkeypatch.setenv(signing.SIGNING_KEY, keys.private_pem)
+    assert ledger.sign_newest(small_settings) == ledger.sign_newest(small_settings)
+    answer = verify(small_settings, "ledger", public_key_file=str(public), is_strict=True)
+    assert answer["ok"], broken(answer)
+    assert len(signing.read_signatures(small_settings.seals_dir)) == 2
 
 
 def test_a_signature_by_a_key_of_ones_own_over_a_forged_ledger_fails_with_the_true_key(
@@ -328,6 +337,25 @@ def test_a_decision_that_nobody_sealed_is_told(small_settings: Settings) -> None
     assert broken(verify(small_settings)) == ["releases/2022-11/forged.json"]
     seal_file(small_settings, path)
     assert verify(small_settings)["ok"]
+
+
+def test_what_cannot_be_restored_is_answered_for_by_name_and_only_as_it_is_now(small_settings: Settings) -> None:
+    version = publish(small_settings, run_id="one")
+    path = version.path / "batches.parquet"
+    name = str(path.relative_to(small_settings.home))
+    with pytest.raises(ConfigurationError, match="is not broken"):
+        acknowledge(small_settings, name, name="王敏", reason="磁盘损坏，无备份")
+    path.write_bytes(b"lost")
+    with pytest.raises(ConfigurationError, match="--name"):
+        acknowledge(small_settings, name, name=" ", reason="磁盘损坏，无备份")
+    acknowledge(small_settings, name, name="王敏", reason="磁盘损坏，无备份")
+    answer = verify(small_settings)
+    assert answer["ok"]
+    told = next(item for item in answer["items"] if item.get("file") == name)
+    assert told["is_warning"] and "王敏" in told["remedy"] and "磁盘损坏" in told["remedy"]
+    assert broken(verify(small_settings, is_strict=True)) == [name]
+    path.write_bytes(b"changed once more")
+    assert broken(verify(small_settings)) == [name]
 
 
 def test_an_anchor_that_is_none_is_refused(small_settings: Settings) -> None:

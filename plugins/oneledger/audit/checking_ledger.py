@@ -52,6 +52,15 @@ class Ledger:
         found = [self.document(one.document) for one in self.of_kind("removal")]
         return {(one["removed_kind"], one["removed"]): one for one in found if one}
 
+    def acknowledged(self) -> dict[str, tuple[str, str, str]]:
+        """Problem → who acknowledged it, when and why."""
+        known: dict[str, tuple[str, str, str]] = {}
+        for entry in self.of_kind("acknowledged"):
+            if document := self.document(entry.document):
+                answer = (document["name"], entry.sealed_at, document["reason"])
+                known |= dict.fromkeys(document["problems"], answer)
+        return known
+
 
 def read_ledger(settings: Settings) -> Ledger:
     """Read every line; ``check_ledger`` says which are not as they were written."""

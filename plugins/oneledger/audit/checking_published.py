@@ -131,7 +131,8 @@ def _check_unsealed(chain: Chain, folder: Path, position: int, *, is_from_before
         chain.broken.append(Broken(
             chain.name, "is not sealed: it was published before there were seals, so nobody can say whether somebody "
             "changed it together with its manifest", "an entry of the ledger that seals it",
-            "Nothing to do: what is published from now on is sealed. Compare its figures with a copy that somebody kept.", position, is_warning=True,
+            "Nothing to do: what is published from now on is sealed. Compare its figures with a copy somebody kept.",
+            position, is_warning=True,
         ))  # fmt: skip
     for name, sha256 in _listed(manifest[0]).items():
         chain.files.append(SealedFile(f"{chain.name}/{name}", folder / name, sha256, position,

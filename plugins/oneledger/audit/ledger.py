@@ -27,9 +27,9 @@ from typing import Any, Literal
 from oneledger.audit import signing
 from oneledger.audit.lines import append_line, canonical, lines_from_end, write_whole
 from oneledger.outcomes import utc_now
-from oneledger.settings import Settings
+from oneledger.settings import ConfigurationError, Settings
 
-Kind = Literal["landing", "version", "rules", "evaluation", "decision", "removal", "break"]
+Kind = Literal["landing", "version", "rules", "evaluation", "decision", "removal", "acknowledged", "break"]
 LEDGER_FILE = "ledger.jsonl"
 HEAD_FILE = "head.json"
 DOCUMENTS_DIR = "documents"
@@ -75,6 +75,25 @@ def append(settings: Settings, kind: Kind, subject: str, document: Mapping[str, 
         if head is not None and (found := _mismatch(settings, head, last)):
             last = _add(settings, "break", head["anchor"] or "an unreadable head file", found, last, key)
         return _add(settings, kind, subject, document, last, key)
+
+
+def sign_newest(settings: Settings) -> LedgerEntry:
+    """Sign the newest entry with the key of the environment; a signature covers everything before it.
+
+    Raises:
+        ConfigurationError: there is no key that can be used, or nothing is sealed yet.
+    """
+    key = signing.signing_key()
+    if key is None:
+        raise ConfigurationError(f"{signing.SIGNING_KEY} is not set, so nothing can be signed. {signing.HOW}")
+    with _locked(settings):
+        newest = newest_entry(settings)
+        if newest is None:
+            raise ConfigurationError("Nothing is sealed yet, or the newest entry of the ledger cannot be read.")
+        known = signing.read_signatures(settings.seals_dir)
+        if not any(one and one["anchor"] == newest.anchor and one["fingerprint"] == key.fingerprint for one in known):
+            signing.record_signature(settings.seals_dir, key, newest.sequence, newest.anchor)
+    return newest
 
 
 def store_document(settings: Settings, document: Mapping[str, Any]) -> str:

@@ -26,7 +26,7 @@ SIGNING_KEY = "ONELEDGER_SIGNING_KEY"
 PUBLIC_KEY = "ONELEDGER_PUBLIC_KEY"
 SIGNATURES_FILE = "signatures.jsonl"
 KEYS_DIR = "keys"
-_HOW = "Make one with `openssl genpkey -algorithm ed25519 -out key.pem`, outside the repository (docs/audit.md)."
+HOW = "Make one with `openssl genpkey -algorithm ed25519 -out key.pem`, outside the repository (docs/audit.md)."
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ def signing_key() -> SigningKey | None:
         private = serialization.load_pem_private_key(_pem(given, SIGNING_KEY), password=None)
     except (ValueError, TypeError):
         # The cause is left out: a parser's message may quote what it read.
-        raise ConfigurationError(f"{SIGNING_KEY} holds no PEM private key without a password. {_HOW}") from None
+        raise ConfigurationError(f"{SIGNING_KEY} holds no PEM private key without a password. {HOW}") from None
     if not isinstance(private, Ed25519PrivateKey):
-        raise ConfigurationError(f"{SIGNING_KEY} holds a {type(private).__name__}, not an Ed25519 key. {_HOW}")
+        raise ConfigurationError(f"{SIGNING_KEY} holds a {type(private).__name__}, not an Ed25519 key. {HOW}")
     public = private.public_key()
     return SigningKey(private, public_pem(public), _fingerprint(public))
 
@@ -158,9 +158,7 @@ def _pem(given: str, name: str) -> bytes:
     try:
         return Path(given.strip()).expanduser().read_bytes()
     except (OSError, ValueError):
-        raise ConfigurationError(
-            f"{name} is neither PEM text nor the path of a file that can be read. {_HOW}"
-        ) from None
+        raise ConfigurationError(f"{name} is neither PEM text nor the path of a file that can be read. {HOW}") from None
 
 
 def public_pem(key: Ed25519PublicKey) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from oneledger.audit.anchors import Anchor, current_anchor, find_anchor, list_anchors
 from oneledger.audit.checking_decisions import check_decisions, check_evaluations, check_rules, run_folders
 from oneledger.audit.checking_landing import check_landing
-from oneledger.audit.checking_ledger import LEDGER, check_ledger, read_ledger
+from oneledger.audit.checking_ledger import LEDGER, Ledger, check_ledger, read_ledger
 from oneledger.audit.checking_published import check_published, version_folders
 from oneledger.audit.hashing import HashRun, Show, hash_files
 from oneledger.audit.links import RESTORE, Broken, Chain, SealedFile, SealedPayload
@@ -83,6 +84,7 @@ def verify(
     for chain in chains:
         _judge(chain, hashed, is_warning=chain.area == "rules" and may_rules_be_edited)
         _forgive_what_was_removed_meanwhile(settings, chain)
+        _mark_acknowledged(read, chain)
     items = [item for chain in chains for item in _items(chain, is_strict=is_strict)]
     if kept is not None:
         items.insert(0, kept)
@@ -179,6 +181,17 @@ def _forgive_what_was_removed_meanwhile(settings: Settings, chain: Chain) -> Non
     if removal is not None:
         chain.state, chain.broken = "removed", []
         chain.note = f"removed by {removal['name']}: {removal['reason']}; its seal stays"
+
+
+def _mark_acknowledged(read: Ledger, chain: Chain) -> None:
+    """What a person has answered for is told, with the name, and fails no more as long as it stays what it was."""
+    known = read.acknowledged()
+    for number, one in enumerate(chain.broken):
+        if not one.is_warning and (answer := known.get(f"{one.file} {one.problem}")):
+            name, at, reason = answer
+            remedy = f"Acknowledged by {name} on {at[:10]}: {reason}"
+            chain.broken[number] = dataclasses.replace(one, is_warning=True, remedy=remedy)
+    chain.broken.sort(key=lambda one: (one.is_warning, one.position))
 
 
 def _items(chain: Chain, *, is_strict: bool) -> list[dict[str, Any]]:

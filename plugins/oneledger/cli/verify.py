@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from oneledger.cli.output import emit_json, errors, fail, finish, print_table, say
+from oneledger.cli.output import emit_json, errors, fail, finish, say
 
 VERIFY_HELP = """Compute every hash again: landing, published versions, evaluations, decisions, rules and the ledger of seals.
 
@@ -27,7 +27,11 @@ Examples:
 
     oneledger verify ledger --public-key public.pem
 
+    oneledger verify --acknowledge landing/irs/app/20221031/r001/app.json --name 王敏 --reason "disk failed, no backup"
+
     oneledger verify anchors                      every anchor, the newest first
+
+    oneledger verify anchors --sign               the newest one, with the key of ONELEDGER_SIGNING_KEY
 
     oneledger verify anchors --out /tmp/anchor    the newest one with its signature, for `openssl`
 """  # noqa: E501
@@ -56,16 +60,25 @@ def verify(
         bool, typer.Option("--allow-edited-rules", help="Rule files edited since the version are a warning.")
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count: what is not sealed is wrong.")] = False,
+    acknowledge: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Answer for a broken file that cannot be restored.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="With --acknowledge: who.")] = "",
+    reason: Annotated[str, typer.Option(help="With --acknowledge: why it stays as it is.")] = "",
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="With anchors: write the newest one.")] = None,
+    sign: Annotated[bool, typer.Option("--sign", help="With anchors: sign the newest one.")] = False,
     limit: Annotated[int, typer.Option(help="With anchors: how many are shown.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
 ) -> None:
     """Exit 0 when everything is as it was sealed, 1 when something is not, 2 when the question is wrong."""
     if area == "anchors":
-        _anchors(out, limit, as_json=as_json)
+        _anchors(out, limit, is_to_be_signed=sign, as_json=as_json)
         return
-    if out is not None:
-        fail("--out belongs to `oneledger verify anchors`", "oneledger verify anchors --out FOLDER")
+    if out is not None or sign:
+        fail("--out and --sign belong to `oneledger verify anchors`", "oneledger verify anchors --sign --out FOLDER")
+    if acknowledge is not None:
+        _acknowledge(acknowledge, name, reason, as_json=as_json)
+        return
     from oneledger.audit.verifying import verify as verify_all
     from oneledger.settings import load_settings
 
@@ -94,21 +107,35 @@ def say_anchor() -> None:
     print_anchor(current_anchor(load_settings()))
 
 
-def _anchors(out: Path | None, limit: int, *, as_json: bool) -> None:
+def _acknowledge(file: str, name: str, reason: str, *, as_json: bool) -> None:
+    from oneledger.audit.acknowledging import acknowledge
+    from oneledger.settings import load_settings
+
+    entry = acknowledge(load_settings(), file, name=name, reason=reason)
+    if as_json:
+        emit_json({"ok": True, "items": [entry.__dict__]})
+        return
+    say(f"已记录 recorded: entry {entry.sequence}, {_plain(file)}, {_plain(name)}: {_plain(reason)}")
+    say_anchor()
+
+
+def _anchors(out: Path | None, limit: int, *, is_to_be_signed: bool, as_json: bool) -> None:
     from oneledger.audit.anchors import export_anchor, list_anchors
+    from oneledger.audit.ledger import sign_newest
     from oneledger.settings import load_settings
 
     settings = load_settings()
+    if is_to_be_signed:
+        sign_newest(settings)
     files = export_anchor(settings, out) if out else []
     items = [one.__dict__ for one in reversed(list_anchors(settings))][:limit]
     if as_json:
         emit_json({"ok": True, "items": items, "files": files})
         return
-    headings = {
-        "sequence": "条 entry", "anchor": "存证锚 anchor", "kind": "类别 kind", "subject": "对象 subject",
-        "sealed_at": "时间 sealed (UTC)", "fingerprint": "签名 signed by",
-    }  # fmt: skip
-    print_table(items, headings)
+    for one in items:
+        signed = f", signed 已签名 {one['fingerprint'][:16]}" if one["fingerprint"] else ""
+        what = f"{one['kind']} {_plain(one['subject'])}{signed}"
+        say(f"{one['sequence']:>6}  {one['anchor']}  {one['sealed_at'][:19]}  {what}")
     for file in files:
         say(f"已写出 written: {file}")
     if not items:
@@ -144,8 +171,8 @@ def _print(answer: dict[str, Any]) -> None:
     told = f"; {warnings} warnings" if warnings else ""
     unproven = sum(item["state"] in ("unsealed", "unproven") and "note" in item for item in answer["items"])
     if answer["ok"] and unproven:
-        say(f"[yellow]![/yellow] 已存证者一致，另有未存证者，无从证明 what is sealed is as it was; {unproven} items are not "
-            f"sealed, and nobody can tell of them{told}")  # fmt: skip
+        say(f"[yellow]![/yellow] 已存证者一致，{unproven} 项未存证、无从证明 "
+            f"what is sealed is as it was; nobody can tell of {unproven} things that are not sealed{told}")  # fmt: skip
     elif answer["ok"]:
         say(f"[green]✓[/green] 与存证一致 everything is as it was sealed{told}")
     else:
