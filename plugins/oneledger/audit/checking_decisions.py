@@ -45,11 +45,12 @@ def check_evaluations(settings: Settings, read: Ledger, folders: list[Path]) -> 
 def check_decisions(settings: Settings, read: Ledger, files: list[Path]) -> Chain:
     """Decision files (releases of quarantined rows …) as one chain, in the order in which they were sealed."""
     entries = _by_subject(read, "decision")
-    chain = Chain("decisions", "decisions", length=len(entries))
+    chain = Chain("decisions", "decisions", length=len(entries), note="" if entries else "没有 none yet")
+    removed = read.removals()
     for position, (name, of_file) in enumerate(entries.items()):
         if of_file[-1].document != of_file[0].document:
             chain.broken.append(_sealed_again(name, of_file, position))
-        if ("decision", name) in read.removals():
+        if ("decision", name) in removed:
             continue
         document = read.document(of_file[0].document)
         for file, one in (document or {}).get("files", {}).items():

@@ -65,15 +65,18 @@ class _SourceCheck:
             # The first seal of a batch counts: what was sealed again with other bytes was changed between.
             self._sealed.setdefault(batch["path"], BatchHashes(**batch))
         self._is_damaged = is_damaged
+        # What is broken, each thing once, in the order in which it was found.
+        self._told: dict[Broken, None] = {}
         self._index, self._pending = self._read_index(source)
         self._found = self._read_manifests()
         # A batch can have been landed while the manifests were read.
         late = [path for path in self._found if path not in self._index and path not in self._sealed]
         if late and self._index:
             self._index, _ = self._read_index(source)
+        # Path → place in the chain: in the order of the seals, then of the index.
+        self._order = {path: number for number, path in enumerate({**self._sealed, **self._index})}
 
     def chain(self) -> Chain:
-        order = self._positions()
         self._chain.length = len(self._found)
         for path, known in {**self._index, **self._sealed}.items():
             if path not in self._found and str(self._settings.landing_dir / path) not in self._pending:
@@ -81,7 +84,7 @@ class _SourceCheck:
                                  f"a manifest with SHA-256 {known.manifest_sha256}", _RESTORE,
                                  self._place(path), batch_id=known.batch_id))  # fmt: skip
         for path, found in self._found.items():
-            self._check_batch(path, found, order.get(path, len(order)))
+            self._check_batch(path, found, self._place(path))
         self._check_links()
         self._check_strangers()
         unsealed = [path for path in self._found if path not in self._sealed]
@@ -95,6 +98,7 @@ class _SourceCheck:
                 "The next `oneledger run` seals them. Until then the chain of manifests and the index speak for them.",
                 len(self._found), is_warning=True,
             ))  # fmt: skip
+        self._chain.broken = list(self._told)
         return self._chain
 
     def _check_batch(self, path: str, found: _Found, position: int) -> None:
@@ -224,13 +228,8 @@ class _SourceCheck:
             return {}, set()
         return {one.path: one for one in batches}, pending
 
-    def _positions(self) -> dict[str, int]:
-        """Path → place in the chain: in the order of the seals, then of the index."""
-        return {path: number for number, path in enumerate({**self._sealed, **self._index})}
-
     def _place(self, path: str) -> int:
-        return self._positions().get(path, len(self._found))
+        return self._order.get(path, len(self._found))
 
     def _add(self, broken: Broken) -> None:
-        if broken not in self._chain.broken:
-            self._chain.broken.append(broken)
+        self._told.setdefault(broken)
