@@ -6,6 +6,7 @@ import datetime as dt
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ from oneledger_airflow.api import AirflowApi
 class Busy(BaseHTTPRequestHandler):
     """Fails twice on every path, as Airflow does when its SQLite database is locked, then answers."""
 
-    asked: dict[str, int] = {}
+    asked: ClassVar[dict[str, int]] = {}
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
