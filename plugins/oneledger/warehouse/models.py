@@ -121,7 +121,8 @@ def _invoke_dbt(
             parsed = dbtRunner().invoke([*options, "parse", *places])
             if not parsed.success:
                 return None, [], str(parsed.exception)
-            runner = dbtRunner(manifest=parsed.result, callbacks=[_reporter(progress)])
+            manifest: Any = parsed.result
+            runner = dbtRunner(manifest=manifest, callbacks=[_reporter(progress)])
             result = runner.invoke([*options, "build", *places, *what])
         finally:
             # dbt keeps the file open for its next invocation in this process; other steps need it closed.
@@ -129,7 +130,7 @@ def _invoke_dbt(
                 DuckDBConnectionManager._ENV.close()
             DuckDBConnectionManager.close_all_connections()
     results = list(getattr(result.result, "results", None) or [])
-    return parsed.result, results, None if result.exception is None else str(result.exception)
+    return manifest, results, None if result.exception is None else str(result.exception)
 
 
 def _forget_other_project(settings: Settings, models_hash: str) -> None:
