@@ -243,6 +243,8 @@ def test_whoever_computes_the_hashes_again_is_found_by_the_ledger_and_with_a_new
     problems = [item["problem"] for item in verify(settings)["items"] if not item["ok"]]
     assert len(problems) == 2
     assert all("never had the anchor that stood when published/" in problem for problem in problems)
+    run = next(item for item in verify(settings)["items"] if item["name"] == f"evaluations/{city.story.confirmed}")
+    assert "sealed later than it was decided" in run["note"]
     told = verify(settings, "ledger", anchor=kept.anchor)
     assert not told["ok"]
     assert f"never had the anchor {kept.anchor}" in told["items"][0]["problem"]

@@ -64,7 +64,6 @@ def hash_files(
     *,
     workers: int | None = None,
     is_anew: bool = False,
-    is_resumable: bool = True,
     show: Show = lambda _: None,
 ) -> HashRun:
     """Hash these files in ``workers`` threads.
@@ -81,6 +80,7 @@ def hash_files(
             run.unread[path] = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read: {error}"
     run.bytes_count = sum(key[2] for key in by_key)
     state = state_path(settings)
+    is_resumable = _can_be_noted(state)
     known = {} if is_anew or not is_resumable else _read_state(state)
     waiting = []
     for key, names in by_key.items():
@@ -103,8 +103,6 @@ def _hash_waiting(
     begun = shown = time.monotonic()
     total = sum(key[2] for key, _ in waiting)
     done = 0
-    if state is not None:
-        state.parent.mkdir(parents=True, exist_ok=True)
     with (
         open(os.devnull if state is None else state, "wb" if is_anew else "ab", buffering=0) as notes,  # noqa: PTH123
         ThreadPoolExecutor(workers) as pool,
@@ -127,6 +125,15 @@ def _hash_waiting(
                 shown = now
                 rate = done / (now - begun) if now > begun else 0.0
                 show(HashProgress(number, len(futures), done, total, rate, (total - done) / rate if rate else None))
+
+
+def _can_be_noted(state: Path) -> bool:
+    """False for a copy that cannot be written to, as an auditor may have it: then there is nothing to go on with."""
+    try:
+        state.parent.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(state if state.exists() else state.parent, os.W_OK)
 
 
 def _key(path: Path) -> _Key:
