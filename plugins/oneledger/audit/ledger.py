@@ -187,9 +187,12 @@ def parse(line: bytes) -> LedgerEntry | None:
         content = json.loads(line)
         if canonical(content) != line:
             return None
-        return LedgerEntry(**content, anchor=hashlib.sha256(line).hexdigest())
+        entry = LedgerEntry(**content, anchor=hashlib.sha256(line).hexdigest())
     except (ValueError, TypeError):
         return None
+    texts = (entry.kind, entry.subject, entry.sealed_at, entry.document, entry.previous or "")
+    is_typed = isinstance(entry.sequence, int) and all(isinstance(one, str) for one in texts)
+    return entry if is_typed else None
 
 
 def _add(

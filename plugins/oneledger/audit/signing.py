@@ -26,6 +26,7 @@ SIGNING_KEY = "ONELEDGER_SIGNING_KEY"
 PUBLIC_KEY = "ONELEDGER_PUBLIC_KEY"
 SIGNATURES_FILE = "signatures.jsonl"
 KEYS_DIR = "keys"
+_SIGNATURE = {"sequence": int, "anchor": str, "fingerprint": str, "signature": str}
 HOW = "Make one with `openssl genpkey -algorithm ed25519 -out key.pem`, outside the repository (docs/audit.md)."
 
 
@@ -126,8 +127,8 @@ def read_signatures(seals_dir: Path) -> list[dict[str, Any] | None]:
     for line in path.read_bytes().splitlines(keepends=True) if path.is_file() else []:
         try:
             content = json.loads(line)
-            is_ours = canonical(content) == line and {"sequence", "anchor", "fingerprint", "signature"} <= set(content)
-        except (ValueError, TypeError):
+            is_ours = canonical(content) == line and {key: type(one) for key, one in content.items()} == _SIGNATURE
+        except (ValueError, TypeError, AttributeError):
             is_ours = False
         found.append(content if is_ours else None)
     return found
