@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from oneledger.audit import ledger, signing
 from oneledger.audit.acknowledging import acknowledge
 from oneledger.audit.anchors import current_anchor, export_anchor, list_anchors
 from oneledger.audit.hashing import state_path
-from oneledger.audit.seals import seal_file, seal_removal
+from oneledger.audit.seals import seal_before_removal, seal_file
 from oneledger.audit.verifying import verify
 from oneledger.publishing.publish import publish, recover
 from oneledger.publishing.versions import NOT_YET_CURRENT, PublishedVersion
@@ -28,6 +29,15 @@ from oneledger.warehouse.connection import open_warehouse
 from tests.publishing.conftest import add_usage, open_gates
 
 from .conftest import key_pair
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What retention hands over."""
+
+    kind: str
+    subject: str
+
 
 KILLED_WHILE_VERIFYING = """
 import os, signal, sys
@@ -143,7 +153,8 @@ def test_what_retention_removes_keeps_its_seal_and_what_vanishes_is_missing(smal
     publish_day(small_settings, "2022-10-30", 50)
     shutil.move(first.path, small_settings.home / "aside")
     assert broken(verify(small_settings)) == [f"published/{first.version}"]
-    seal_removal(small_settings, "version", first.version, name="保留规则", reason="older than the rule keeps")
+    removal = Removal("version", first.version)
+    seal_before_removal(small_settings, removal, "保留规则", "older than the rule keeps")
     answer = verify(small_settings)
     assert answer["ok"]
     item = items_of(answer, f"published/{first.version}")[0]

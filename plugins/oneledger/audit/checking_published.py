@@ -10,20 +10,20 @@ from typing import Any
 from oneledger.audit.checking_ledger import LEDGER, Ledger
 from oneledger.audit.ledger import LedgerEntry
 from oneledger.audit.links import RESTORE, Broken, Chain, SealedFile
-from oneledger.publishing.versions import CURRENT, MANIFEST, NOT_YET_CURRENT, PARTIAL_PREFIX
+from oneledger.publishing.versions import CURRENT, MANIFEST, NOT_YET_CURRENT
 from oneledger.settings import Settings
 
 _KEEP = "Keep the folder for the auditor, and point published/current at a version that verifies."
 
 
 def version_folders(settings: Settings) -> list[Path]:
-    """Every folder that is, or says that it is, a version."""
+    """Every folder that is, or says that it is, a version; what begins with a dot is none to anybody."""
     if not settings.published_dir.is_dir():
         return []
     return sorted(
         path
         for path in settings.published_dir.iterdir()
-        if path.is_dir() and not path.is_symlink() and not path.name.startswith(PARTIAL_PREFIX)
+        if path.is_dir() and not path.is_symlink() and not path.name.startswith(".")
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from oneledger.audit.hashing import sha256_of
 from oneledger.audit.ledger import (
@@ -145,6 +145,22 @@ def seal_removal(settings: Settings, kind: str, subject: str, *, name: str, reas
     return append(settings, "removal", subject, {
         "kind": "removal", "removed_kind": kind, "removed": subject, "name": name, "reason": reason
     })  # fmt: skip
+
+
+class Removed(Protocol):
+    """What retention is about to remove: what it is, and which."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def subject(self) -> str: ...
+
+
+def seal_before_removal(settings: Settings, removal: Removed, name: str, reason: str) -> None:
+    """``seal_removal`` as retention calls it before each removal; what was never sealed needs no entry."""
+    if is_sealed(settings, removal.kind, removal.subject):
+        seal_removal(settings, removal.kind, removal.subject, name=name, reason=reason)
 
 
 def seal_open_decisions(settings: Settings) -> list[LedgerEntry]:
