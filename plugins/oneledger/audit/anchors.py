@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from oneledger.audit import signing
-from oneledger.audit.ledger import LedgerEntry, newest_entry, parse, read_lines
+from oneledger.audit.ledger import LedgerEntry, last_entry, newest_entry, parse, read_lines
 from oneledger.settings import ConfigurationError, Settings
 
 _SHORTEST = 12
@@ -48,6 +48,12 @@ def current_anchor(settings: Settings) -> Anchor | None:
         return None
     signatures = _signatures(settings)
     return _anchor(entry, signatures)
+
+
+def anchor_of_version(settings: Settings, version: str) -> Anchor | None:
+    """The anchor of the entry that seals a published version, for files and pages about it; None for unsealed ones."""
+    entry = last_entry(settings, ("version",), version)
+    return _anchor(entry, _signatures(settings)) if entry else None
 
 
 def list_anchors(settings: Settings) -> list[Anchor]:

@@ -71,7 +71,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
 ) -> None:
     """Exit 0 when everything is as it was sealed, 1 when something is not, 2 when the question is wrong."""
-    if area == "anchors":
+    if area in ("anchor", "anchors"):
         _anchors(out, limit, is_to_be_signed=sign, as_json=as_json)
         return
     if out is not None or sign:
