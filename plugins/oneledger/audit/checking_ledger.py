@@ -146,12 +146,15 @@ def _head(settings: Settings, read: Ledger) -> list[Broken]:
 def _break(read: Ledger, entry: LedgerEntry) -> Broken:
     document = read.document(entry.document) or {}
     expected = document.get("expected", {})
+    anchor = expected.get("anchor")
+    what = f"its newest entry was no longer {anchor}" if anchor else "its head file could not be read"
     return Broken(
-        LEDGER, f"entry {entry.sequence} of {entry.sealed_at} says that the ledger was found cut or changed: its "
-        f"newest entry was no longer {entry.subject}",
-        f"entry {expected.get('sequence')} with anchor {entry.subject} before entry {entry.sequence}", _CUT,
+        LEDGER,
+        f"entry {entry.sequence} of {entry.sealed_at} says that the ledger was found cut or changed: {what}",
+        f"entry {expected.get('sequence')} with anchor {anchor}" if anchor else "a head file that proves itself",
+        _CUT,
         position=entry.sequence,
-    )  # fmt: skip
+    )
 
 
 def _documents(settings: Settings, read: Ledger) -> list[SealedFile]:
