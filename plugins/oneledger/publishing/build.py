@@ -18,6 +18,7 @@ from oneledger.publishing import facts as daily
 from oneledger.publishing.content import TableContent, hash_relation, overall_hash, quote
 from oneledger.publishing.evaluation_basis import FOLDER as EVALUATION_DIR
 from oneledger.publishing.evaluation_basis import as_of_on, write_basis
+from oneledger.publishing.relations import RELATIONS_FILE, write_relations
 from oneledger.publishing.versions import (
     BATCHES_FILE,
     MANIFEST,
@@ -47,9 +48,11 @@ def write_version(
     tables = _write_marts(connection, folder / MARTS_FILE, run_id=run_id)
     fact_files: list[daily.FactFile] = []
     columns: dict[str, str] = {}
+    keys: dict[str, tuple[str, ...]] = {}
     pending = _pending_months(connection)
     for fact in daily.daily_facts(connection):
         columns[fact.name] = fact.columns_hash
+        keys[fact.name] = fact.sort_columns
         fact_files += daily.write_fact(
             connection,
             fact,
@@ -59,6 +62,7 @@ def write_version(
         )
     batches = _write_batches(connection, folder / BATCHES_FILE)
     basis = write_basis(connection, folder)
+    relations = write_relations(connection, folder)
     contents = [*tables, *(TableContent(one.name, one.rows_count, one.content_hash) for one in fact_files)]
     manifest = {
         "version": None,
@@ -71,9 +75,13 @@ def write_version(
         "duckdb_version": duckdb.__version__,
         "models_hash": models_hash,
         "rules_hash": hash_of_files(settings.dbt_project_dir, ("seeds",)),
-        "tables": [{**asdict(one), "is_in_content_hash": one.counts} for one in tables],
+        "tables": [
+            {**asdict(one), "is_in_content_hash": one.counts, "keys": relations.key_of(one.name)} for one in tables
+        ],
         "facts": daily.as_manifest(fact_files),
         "fact_columns": columns,
+        "fact_keys": keys,
+        "relations": {"file": RELATIONS_FILE, "sha256": daily.file_sha256(folder / RELATIONS_FILE)},
         "batches": batches,
         "evaluation": {
             "as_of_on": basis["as_of_on"],
