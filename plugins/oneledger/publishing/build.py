@@ -7,6 +7,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import subprocess
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,9 @@ def write_version(
         "duckdb_version": duckdb.__version__,
         "models_hash": models_hash,
         "rules_hash": hash_of_files(settings.dbt_project_dir, ("seeds",)),
+        "code_commit": commit_of(settings.project_root),
+        "catalogue_hash": catalogue_hash(settings),
+        "expected_entities": _expected_entities(connection),
         "tables": [
             {**asdict(one), "is_in_content_hash": one.counts, "keys": relations.key_of(one.name)} for one in tables
         ],
@@ -127,6 +131,33 @@ def hash_of_files(root: Path, parts: tuple[str, ...]) -> str:
             digest.update(f"{path.relative_to(root)}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def catalogue_hash(settings: Settings) -> str:
+    """A hash over the bytes of the source catalogue's files."""
+    digest = hashlib.sha256()
+    for path in settings.catalogue_paths:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def commit_of(folder: Path) -> str | None:
+    """The commit that a checkout stands on; None outside of one. What was edited since shows in ``models_hash``."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, check=False, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _expected_entities(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The entities that were due: which sources are connected is known to the night's environment alone."""
+    rows = connection.execute(
+        "select source || '.' || entity from control.expected_entity where is_expected order by 1"
+    ).fetchall()
+    return [name for (name,) in rows]
 
 
 def _write_marts(connection: duckdb.DuckDBPyConnection, path: Path, *, run_id: str) -> list[TableContent]:
