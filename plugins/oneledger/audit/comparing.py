@@ -21,6 +21,7 @@ from oneledger.publishing.versions import PublishedVersion
 from oneledger.settings import Settings
 from oneledger.warehouse.connection import duckdb_config
 
+Sides = tuple[Part | None, Part | None]
 CHANGED = "changed_row"
 _DECIMALS = 9
 _BATCH = "_batch_id"
@@ -105,13 +106,13 @@ def open_pair(settings: Settings, old: PublishedVersion, new: PublishedVersion) 
         yield Pair(connection, old, new, read_relations(old), read_relations(new))
 
 
-def differing(old: PublishedVersion, new: PublishedVersion) -> list[tuple[Part | None, Part | None]]:
+def differing(old: PublishedVersion, new: PublishedVersion) -> dict[str, Sides]:
     """The tables and daily facts whose content differs, each as it is in both (None: not there), by name.
 
     Of a daily fact only the months that differ are left in the parts.
     """
     before, after = parts_of(old), parts_of(new)
-    found = []
+    found: dict[str, Sides] = {}
     for name in sorted(before.keys() | after.keys()):
         one, other = before.get(name), after.get(name)
         if one and other and one.is_fact and other.is_fact:
@@ -120,7 +121,7 @@ def differing(old: PublishedVersion, new: PublishedVersion) -> list[tuple[Part |
                 continue
         elif one and other and one.hashes == other.hashes:
             continue
-        found.append((one, other))
+        found[name] = (one, other)
     return found
 
 

@@ -44,8 +44,8 @@ _SHOWN_CELLS = 5
 _SHOWN_BATCHES = 20
 _RESTORE = "Landing was changed after it was written. Restore the batch directory from a backup, then prove again."
 _LOOK = (
-    "When models, rules, the catalogue or the code changed since (changed_since), prove with the code of that time; when "
-    "they did not, landing, a decision or the published version is not what it was: compare with a backup."
+    "When models, rules, the catalogue or the code changed since (changed_since), prove with the code of that time; "
+    "when they did not, landing, a decision or the published version is not what it was: compare with a backup."
 )
 
 
@@ -139,11 +139,10 @@ def _make_again(
 
 def _compared(pair: Pair, progress: Progress) -> list[dict[str, Any]]:
     """One item a table and a month, in the order in which they are computed."""
-    different: dict[str, dict[str, Any]] = {}
-    for before, after in differing(pair.old, pair.new):
-        part = after or before
-        if part is not None:
-            different[part.relation] = _difference(pair, before, after)
+    different = {
+        relation: _difference(pair, before, after)
+        for relation, (before, after) in differing(pair.old, pair.new).items()
+    }
     published, rebuilt = parts_of(pair.old), parts_of(pair.new)
     items = []
     for relation in sorted(published.keys() | rebuilt.keys(), key=lambda one: _order(pair, one)):

@@ -8,8 +8,7 @@ from typing import Any
 
 from oneledger.audit.between import causes_between
 from oneledger.audit.causes import Because, Causes
-from oneledger.audit.comparing import Pair, TableChange, compare, differing, open_pair
-from oneledger.audit.version_parts import Part
+from oneledger.audit.comparing import Pair, Sides, TableChange, compare, differing, open_pair
 from oneledger.catalogue import load_catalogue
 from oneledger.publishing.versions import PublishedVersion, current_version, list_versions, resolve
 from oneledger.settings import ConfigurationError, Settings
@@ -38,11 +37,12 @@ def restatement(
         limit: how many cells and keys a table are given; the counts are of all. Figures and stars come all.
 
     Returns:
-        ``old``, ``new`` (version, created_at, as_of_on, content_hash); ``has_differences``; ``came_between``
-        (batches, contracts, models, rules, decisions, as_of, is_code_unknown); ``figures`` and ``stars`` (what was
-        published and what is now, each with ``because``); ``items``: one a table that differs, with counts,
-        ``columns``, ``cells``, ``added_keys``, ``removed_keys`` and ``because``. A ``because`` names batches, models,
-        rules, decisions, contracts; ``is_growth`` says that only days after the older version's day came in.
+        ``ok`` (nothing was restated); ``old``, ``new`` (version, created_at, as_of_on, content_hash);
+        ``has_differences``; ``came_between`` (batches, contracts, models, rules, decisions, as_of, is_code_unknown);
+        ``figures`` and ``stars`` (what was published and what is now, each with ``because``); ``items``: one a table
+        that differs, with counts, ``columns``, ``cells``, ``added_keys``, ``removed_keys`` and ``because``. A
+        ``because`` names batches, models, rules, decisions, contracts; ``is_growth`` says that only days after the
+        older version's day came in.
 
     Raises:
         ConfigurationError: there is no such version, table or figure, or no version before ``new``.
@@ -52,19 +52,19 @@ def restatement(
     catalogue = load_catalogue(settings)
     with open_pair(settings, before, after) as pair:
         causes = causes_between(pair, catalogue)
-        parts = _chosen(pair, mart, figure)
-        parts.sort(key=lambda one: _rank((one[1] or one[0]).relation))  # type: ignore[union-attr]
+        chosen = _chosen(pair, mart, figure)
         _keep_usage(pair, causes, before, after)
         # Figures and stars are what people have read: all of them, not only the first.
         changes = [
-            compare(pair, one, other, limit=_ALL if _rank((other or one).relation)[0] < _OTHERS else limit)  # type: ignore[union-attr]
-            for one, other in parts
+            compare(pair, *chosen[name], limit=limit if _rank(name)[0] == _OTHERS else _ALL)
+            for name in sorted(chosen, key=_rank)
         ]
         figures = _figures(pair, causes, changes, figure)
         stars = _stars(pair, causes, changes)
         items = [_item(pair, causes, change, limit) for change in changes]
     return {
-        "ok": True,
+        # Days that came in since make tables grow; everything else restates what was published.
+        "ok": all(item["because"]["is_growth"] for item in items),
         "old": _about(before),
         "new": _about(after),
         "has_differences": bool(items),
@@ -107,7 +107,7 @@ def _before(settings: Settings, version: PublishedVersion) -> PublishedVersion:
     return (named or earlier)[-1]
 
 
-def _chosen(pair: Pair, mart: str | None, figure: str | None) -> list[tuple[Part | None, Part | None]]:
+def _chosen(pair: Pair, mart: str | None, figure: str | None) -> dict[str, Sides]:
     found = differing(pair.old, pair.new)
     wanted = FIGURES if figure else mart
     if figure:
@@ -125,15 +125,14 @@ def _chosen(pair: Pair, mart: str | None, figure: str | None) -> list[tuple[Part
     named = {name for name in names if wanted in (name, name.partition(".")[2])}
     if not named:
         raise ConfigurationError(f"There is no published table {wanted!r}. There are: {', '.join(sorted(names))}.")
-    return [(one, other) for one, other in found if (other or one).relation in named]  # type: ignore[union-attr]
+    return {name: sides for name, sides in found.items() if name in named}
 
 
 def _keep_usage(pair: Pair, causes: Causes, before: PublishedVersion, after: PublishedVersion) -> None:
     """Which rows of daily usage changed tells the batches of every table that is computed from them."""
-    for one, other in differing(before, after):
-        is_usage = other is not None and other.relation == USAGE and causes.batches
-        if is_usage and compare(pair, one, other, limit=0).key_columns:
-            causes.keep_fact_rows(pair)
+    sides = differing(before, after).get(USAGE)
+    if sides and causes.batches and compare(pair, *sides, limit=0).key_columns:
+        causes.keep_fact_rows(pair)
 
 
 def _figures(pair: Pair, causes: Causes, changes: Sequence[TableChange], figure: str | None) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from oneledger.cli.output import emit_json, print_table, say
+from oneledger.cli.output import emit_json, finish, print_table, say
 
 RESTATEMENT_HELP = """Which published figures changed from one version to another, by how much, because of which batch.
 
@@ -44,19 +44,19 @@ def restatement(
     limit: Annotated[int, typer.Option(help="How many cells and keys of a table are shown.", min=0)] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
 ) -> None:
-    """Exit 0 with the report, whether there are differences or not; 2 when a version or table does not exist."""
+    """Exit 0 when nothing was restated (it may have grown), 1 when something was, 2 when there is no such version."""
     from oneledger.audit.restating import restatement as report
     from oneledger.settings import load_settings
 
     answer = report(load_settings(), old, new, mart=mart, figure=figure, limit=limit)
     if as_json:
         emit_json(answer)
-        return
+        finish(answer["ok"])
     for label, one in (("自 from", answer["old"]), ("至 to", answer["new"])):
         say(f"{label} {one['version']}, data as of {one['as_of_on']}, content hash {one['content_hash'][:16]}")
     if not answer["has_differences"]:
         say("没有变化。 Nothing that was published changed.")
-        return
+        finish(answer["ok"])
     _print_between(answer["came_between"])
     _print_figures(answer["figures"], is_wanted=mart is None)
     _print_stars(answer["stars"])
@@ -64,6 +64,7 @@ def restatement(
     if mart is not None or figure is not None:
         for item in answer["items"]:
             _print_cells(item)
+    finish(answer["ok"])
 
 
 def _print_between(between: dict[str, Any]) -> None:
@@ -82,16 +83,15 @@ def _print_between(between: dict[str, Any]) -> None:
         print_table(rows, headings, title=f"其间的批次 batches between: {len(between['batches']):,}")
     for label, names in (
         ("模型 models", between["models"]), ("规则 rules", between["rules"]),
-        ("来源合同 contracts", between["contracts"]), ("评价决定 decisions", [one["run_id"] for one in between["decisions"]]),
+        ("来源合同 contracts", between["contracts"]),
+        ("评价决定 decisions", [one["run_id"] for one in between["decisions"]]),
     ):  # fmt: skip
         if names:
             more = f" … {len(names)}" if len(names) > 10 else ""
             say(f"{label}: {', '.join(names[:10])}{more}")
     if between["is_code_unknown"]:
         before, after = between["models_hash"]
-        say(
-            f"模型或规则变更 models or rules changed ({before[:12]} → {after[:12]}); the older version does not say which."
-        )
+        say(f"模型或规则变更 models or rules changed ({before[:12]} → {after[:12]}); which ones is not known.")
     if between["as_of"]:
         say(f"计算日 as of: {between['as_of'][0]} → {between['as_of'][1]}")
 
@@ -103,9 +103,9 @@ def _print_figures(figures: list[dict[str, Any]], *, is_wanted: bool) -> None:
         say("公布数字均未变化。 No published figure changed.")
         return
     rows = [{**one, "because": because_of(one["because"])} for one in figures]
-    headings = {"title_zh": "指标", "title_en": "figure", "old": "原 was", "new": "现 is", "difference": "差 difference",
+    headings = {"title_zh": "指标", "title_en": "figure", "old": "原 was", "new": "现 is", "difference": "差 diff",
                 "because": "因为 because of"}  # fmt: skip
-    print_table(rows, headings, title="公布数字 published figures that changed")
+    print_table(rows, headings, title="变化的公布数字 published figures")
 
 
 def _print_stars(stars: list[dict[str, Any]]) -> None:
