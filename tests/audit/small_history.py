@@ -6,7 +6,7 @@ import datetime as dt
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -72,7 +72,7 @@ class History:
         source: str = "zheliban",
     ) -> str:
         """Admit a batch of one day that replaces the day's batch before; each app has ``visitors`` of it."""
-        partition = day.replace("-", "")
+        source, partition = "zheliban", day.replace("-", "")
         batch_id = f"{source}.usage.{partition}.r{revision:03d}"
         with self.warehouse() as connection:
             connection.execute("delete from marts.fct_app_usage_day where usage_on = ? and source = ?", [day, source])
@@ -108,13 +108,7 @@ class History:
         (self.settings.dbt_project_dir / "models" / f"{self.runs}.sql").write_text("select 1", encoding="utf-8")
         with self.warehouse() as connection:
             keep_grains(
-                connection,
-                [
-                    ModelGrain(
-                        one.relation, one.is_seed, one.key_columns, one.reads, "2" if one.relation in relations else "1"
-                    )
-                    for one in GRAINS
-                ],
+                connection, [replace(one, code_hash="2") if one.relation in relations else one for one in GRAINS]
             )
 
     def publish(self, at: str) -> PublishedVersion:

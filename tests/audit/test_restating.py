@@ -55,9 +55,10 @@ def test_a_late_correction_is_named_with_exactly_the_cells_that_it_changed(histo
 def test_of_two_corrections_each_cell_names_the_one_that_touched_its_app_and_month(history: History) -> None:
     history.deliver("2022-09-30", 20, revision=2, apps=("a0", "a1"))
     history.deliver("2022-10-01", 31, revision=2, apps=("a0",))
-    history.execute("insert into marts.fct_app_usage_day values ('2022-10-01', 'zheliban', 'a1', '', 'zheliban_app', 30,"
-                    " 'zheliban.usage.20221001.r002'), ('2022-10-01', 'zheliban', 'a2', '', 'zheliban_app', 30,"
-                    " 'zheliban.usage.20221001.r002')")  # fmt: skip
+    history.execute(
+        "insert into marts.fct_app_usage_day select '2022-10-01', 'zheliban', app, '', 'zheliban_app', 30,"
+        " 'zheliban.usage.20221001.r002' from (values ('a1'), ('a2')) as t (app)"
+    )
     history.publish(SECOND)
     answer = restatement(history.settings, mart="app_usage_month")
     found = {(cell["key"]["app_id"], str(cell["key"]["month"])): cell["because"]["batches"]

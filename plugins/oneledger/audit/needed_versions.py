@@ -15,7 +15,7 @@ from oneledger.evaluation.runs import evaluation_runs
 from oneledger.outcomes import utc_now
 from oneledger.publishing.query import open_version
 from oneledger.publishing.versions import NOT_YET_CURRENT, PublishedVersion, current_version, list_versions
-from oneledger.settings import Settings
+from oneledger.settings import ConfigurationError, Settings
 
 Reasons = dict[str, list[str]]
 
@@ -86,14 +86,19 @@ def made_at(text: str) -> dt.datetime:
 
 
 def _open_findings(settings: Settings, version: PublishedVersion) -> set[tuple[int, int]]:
-    with open_version(settings, version) as connection:
-        try:
+    try:
+        with open_version(settings, version) as connection:
             rows = connection.execute(
                 "select list_year, finding_number from marts.rectification where state <> 'reported_done'"
             ).fetchall()
-        except (duckdb.CatalogException, duckdb.BinderException):
-            # A version without the list of findings shows none.
-            return set()
+    except (duckdb.CatalogException, duckdb.BinderException):
+        # A version without the list of findings shows none.
+        return set()
+    except duckdb.Error as error:
+        raise ConfigurationError(
+            f"Version {version.version} cannot be read ({error}), so which findings need it is not known. "
+            "Nothing is removed. Restore its folder from a backup, or move it away."
+        ) from error
     return set(rows)
 
 
