@@ -8,7 +8,8 @@ facts that changed, by the columns that a fact's row and the table's key share.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from oneledger.audit.comparing import CHANGED, Pair
@@ -45,13 +46,6 @@ class Because:
     is_as_of_changed: bool = False
     is_code_unknown: bool = False
 
-    @property
-    def is_known(self) -> bool:
-        return bool(
-            self.batches or self.models or self.rules or self.decisions or self.contracts or self.is_as_of_changed
-            or self.is_code_unknown
-        )  # fmt: skip
-
 
 @dataclass
 class Causes:
@@ -79,6 +73,13 @@ class Causes:
     tables: dict[str, str]
     has_fact_rows: bool = False
     _ancestors: dict[str, set[str]] = field(default_factory=dict)
+    _kinds: dict[str, str] = field(default_factory=dict)
+
+    def kind_of(self, batch_id: str) -> str:
+        """How a batch came between."""
+        if not self._kinds:
+            self._kinds = {one["batch_id"]: one["kind"] for one in self.batches}
+        return self._kinds[batch_id]
 
     def of_table(self, pair: Pair, relation: str) -> Because:
         """What can have changed anything in a table."""
@@ -111,17 +112,17 @@ class Causes:
         because = self.of_table(pair, relation)
         about = {one["batch_id"]: one for one in self.batches}
         exact = self._by_fact_rows(pair, relation, keys)
+        usage = {one for one in because.batches if about[one]["admitted_table"] == _USAGE}
+        others = [one for one in because.batches if one not in usage]
         found = []
         for key, from_facts in zip(keys, exact, strict=True):
-            batches = [one for one in because.batches if _can_touch(about[one], key)]
-            if from_facts:
+            batches: Iterable[str] = because.batches
+            if "entity" in key:
+                batches = [one for one in batches if _can_touch(about[one], key)]
+            elif from_facts:
                 # Of app usage the rows that changed are known; of other data what the table reads.
-                batches = [one for one in batches if about[one]["admitted_table"] != _USAGE or one in from_facts]
-            narrowed = Because(
-                tuple(batches or because.batches), because.models, because.rules, because.decisions,
-                because.contracts, because.is_as_of_changed, because.is_code_unknown,
-            )  # fmt: skip
-            found.append(narrowed)
+                batches = sorted([*others, *(from_facts & usage)])
+            found.append(replace(because, batches=tuple(batches) or because.batches))
         return found
 
     def keep_fact_rows(self, pair: Pair) -> None:
@@ -184,7 +185,7 @@ def month_of(key: dict[str, Any]) -> str | None:
 
 
 def _can_touch(batch: dict[str, Any], key: dict[str, Any]) -> bool:
-    """Whether a batch can have changed a row that names a source and entity of its own, or a day of delivery."""
-    if "entity" in key and (key.get("source"), key["entity"]) != (batch["source"], batch["entity"]):
+    """Whether a batch can have changed a row about one source and entity, and maybe one day of delivery."""
+    if (key.get("source"), key["entity"]) != (batch["source"], batch["entity"]):
         return False
-    return not ("entity" in key and key.get("period_on") is not None and key["period_on"] != batch["business_on"])
+    return key.get("period_on") is None or bool(key["period_on"] == batch["business_on"])

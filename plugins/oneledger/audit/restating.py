@@ -15,6 +15,8 @@ from oneledger.settings import ConfigurationError, Settings
 
 FIGURES, STARS, USAGE = "marts.published_figure", "evaluation.app_stars", "marts.fct_app_usage_day"
 _ALL = 1_000_000_000
+# Of the batches behind one change so many are named; how many there are is said.
+_TOLD_BATCHES = 50
 _ABOUT_FIGURE = ("title_zh", "title_en", "mart", "filter")
 
 
@@ -205,10 +207,11 @@ def _item(pair: Pair, causes: Causes, change: TableChange, limit: int) -> dict[s
 
 
 def _told(causes: Causes, because: Because) -> dict[str, Any]:
-    kinds = {one["kind"] for one in causes.batches if one["batch_id"] in set(because.batches)}
+    kinds = {causes.kind_of(one) for one in because.batches}
     others = because.models or because.rules or because.decisions or because.contracts or because.is_code_unknown
     is_growth = not others and kinds <= {"new_day"} and bool(kinds or because.is_as_of_changed)
-    return {**dataclasses.asdict(because), "is_growth": is_growth}
+    told = {"batches": list(because.batches[:_TOLD_BATCHES]), "batches_count": len(because.batches)}
+    return {**dataclasses.asdict(because), **told, "is_growth": is_growth}
 
 
 def _plain_batch(batch: dict[str, Any]) -> dict[str, Any]:

@@ -160,7 +160,7 @@ def _print_cells(item: dict[str, Any]) -> None:
 def because_of(because: dict[str, Any]) -> str:
     """A cause in a few words."""
     batches = list(because["batches"])
-    more = f" … {len(batches)} batches" if len(batches) > _TOLD_BATCHES else ""
+    more = f" … {because['batches_count']} batches" if len(batches) > _TOLD_BATCHES else ""
     told = [", ".join(batches[:_TOLD_BATCHES]) + more] if batches else []
     for label, names in (
         ("模型 models", because["models"]), ("规则 rules", because["rules"]), ("决定 decisions", because["decisions"]),
