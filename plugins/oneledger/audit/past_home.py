@@ -12,10 +12,11 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import hashlib
+import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -35,6 +36,9 @@ from oneledger.warehouse.evaluation_runs import DECIDED, list_runs
 from oneledger.warehouse.releases import Release, read_releases
 
 
+_BATCHES_A_LINE = 500
+
+
 @dataclass(frozen=True)
 class LandingProblem:
     """A landed file that is not what its manifest says, or a batch that is gone."""
@@ -47,7 +51,7 @@ class LandingProblem:
 @contextmanager
 def past_home(settings: Settings, version: PublishedVersion) -> Iterator[Settings]:
     """Settings of an empty home under ``scratch/``; removed at the end."""
-    folder = settings.scratch_dir / f"proof-{version.version}"
+    folder = settings.scratch_dir / f"proof-{version.version}-{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)
     try:
         yield dataclasses.replace(settings, home=folder / "home", project_root=folder / "project")
@@ -55,15 +59,22 @@ def past_home(settings: Settings, version: PublishedVersion) -> Iterator[Setting
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def link_landing(settings: Settings, home: Settings, version: PublishedVersion) -> tuple[int, list[LandingProblem]]:
+def link_landing(
+    settings: Settings, home: Settings, version: PublishedVersion, progress: Callable[[str], None] = lambda _: None
+) -> tuple[int, list[LandingProblem]]:
     """Link the version's batches, and compare every byte of them with their manifests.
+
+    Args:
+        progress: told one line now and then: years of deliveries take minutes to read.
 
     Returns:
         How many batches there are, and what is not as it was received.
     """
     problems = []
     batches = _batches(version)
-    for batch_id, source, entity, partition, revision, _ in batches:
+    for number, (batch_id, source, entity, partition, revision, _) in enumerate(batches):
+        if number and number % _BATCHES_A_LINE == 0:
+            progress(f"landing: {number} of {len(batches)} batches read")
         place = Path(source) / entity / partition / f"r{revision:03d}"
         folder = settings.landing_dir / place
         if not (folder / MANIFEST_NAME).is_file():

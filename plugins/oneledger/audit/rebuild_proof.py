@@ -71,7 +71,7 @@ def prove_rebuild(
     found = resolve(settings, version, as_of=as_of)
     with reading(found), past_home(settings, found) as home:
         must_be_whole(found)
-        count, landing = link_landing(settings, home, found)
+        count, landing = link_landing(settings, home, found, progress)
         progress(f"landing: {count} batches of {found.version}, {_told(landing)}")
         answer = {
             "version": found.version,
