@@ -29,12 +29,13 @@ from oneledger.landing.manifest import MANIFEST_NAME, read_manifest
 from oneledger.publishing.build import published_models
 from oneledger.publishing.evaluation_basis import FOLDER, MACROS_DIR, RULES_DIR
 from oneledger.publishing.facts import file_sha256
+from oneledger.publishing.lineage_basis import FOLDER as LINEAGE_DIR
+from oneledger.publishing.lineage_basis import SEEDS_DIR
 from oneledger.publishing.versions import BATCHES_FILE, PublishedVersion
 from oneledger.settings import ConfigurationError, Settings
 from oneledger.warehouse.control import create_control_tables, load_outcomes
 from oneledger.warehouse.evaluation_runs import DECIDED, list_runs
 from oneledger.warehouse.releases import Release, read_releases
-
 
 _BATCHES_A_LINE = 500
 
@@ -194,7 +195,10 @@ def _has_marks(releases: list[Release], marks: dict[str, str]) -> bool:
 
 
 def _put_rules(version: PublishedVersion, project: Path) -> None:
-    rules = version.path / FOLDER / RULES_DIR
+    """Replace the tables of rules and the metrics by the version's own."""
+    # Versions of before all seeds were kept hold those of the evaluation.
+    kept = version.path / LINEAGE_DIR / SEEDS_DIR
+    rules = kept if kept.is_dir() else version.path / FOLDER / RULES_DIR
     seeds = {path.name: path for path in (project / "seeds").rglob("*.csv")}
     for path in sorted(rules.glob("*.csv")):
         # A rule table that the project no longer has is not put in: its absence shows as a difference.

@@ -7,7 +7,6 @@ which deliveries can have changed it, and the code's hash says whether it was co
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,27 +36,30 @@ class ModelGrain:
     code_hash: str
 
 
-def read_grains(manifest_path: Path, project_dir: Path) -> list[ModelGrain]:
-    """The models and seeds of dbt's ``manifest.json``, by relation."""
-    manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-    relations = {
-        unique_id: f"{node['schema']}.{node.get('alias') or node.get('identifier') or node['name']}"
-        for kind in ("nodes", "sources")
-        for unique_id, node in manifest[kind].items()
-        if node["resource_type"] in ("model", "seed", "source")
-    }
+def read_grains(manifest: Any, project_dir: Path) -> list[ModelGrain]:
+    """The models and seeds of a finished ``dbt build``, by relation.
+
+    Args:
+        manifest: dbt's manifest of that build, as the object that dbt works with.
+        project_dir: where the files lie.
+    """
+    nodes = {name: node for name, node in manifest.nodes.items() if str(node.resource_type) in ("model", "seed")}
+    relations = {name: f"{node.schema}.{node.alias}" for name, node in nodes.items()}
+    relations |= {name: f"{source.schema}.{source.identifier}" for name, source in manifest.sources.items()}
     keys = _keys(manifest)
     grains = []
-    for unique_id, node in manifest["nodes"].items():
-        if node["resource_type"] not in ("model", "seed"):
-            continue
-        is_seed = node["resource_type"] == "seed"
-        reads = {relations[one] for one in node["depends_on"].get("nodes", []) if one in relations}
-        digest = hashlib.sha256((project_dir / node["original_file_path"]).read_bytes())
+    for unique_id, node in nodes.items():
+        digest = hashlib.sha256((project_dir / node.original_file_path).read_bytes())
         for macro in _macros(manifest, node):
-            digest.update(f"\0{macro}\0{manifest['macros'][macro]['macro_sql']}".encode())
+            digest.update(f"\0{macro}\0{manifest.macros[macro].macro_sql}".encode())
         grains.append(
-            ModelGrain(relations[unique_id], is_seed, keys.get(unique_id, ()), tuple(sorted(reads)), digest.hexdigest())
+            ModelGrain(
+                relation=relations[unique_id],
+                is_seed=str(node.resource_type) == "seed",
+                key_columns=keys.get(unique_id, ()),
+                reads=tuple(sorted({relations[one] for one in node.depends_on_nodes if one in relations})),
+                code_hash=digest.hexdigest(),
+            )
         )
     return sorted(grains, key=lambda one: one.relation)
 
@@ -89,30 +91,29 @@ def last_grains(connection: duckdb.DuckDBPyConnection) -> list[ModelGrain]:
     ]
 
 
-def _keys(manifest: dict[str, Any]) -> dict[str, tuple[str, ...]]:
-    """By model, the columns of the widest test that says a combination, or one column, is unique."""
+def _keys(manifest: Any) -> dict[str, tuple[str, ...]]:
+    """By model, the columns of the shortest test that says a combination, or one column, is unique."""
     found: dict[str, tuple[str, ...]] = {}
-    for node in manifest["nodes"].values():
-        test = node.get("test_metadata") or {}
-        model = node.get("attached_node")
-        if not model or test.get("name") not in (_KEY_OF_MANY, _KEY_OF_ONE):
+    for node in manifest.nodes.values():
+        test = getattr(node, "test_metadata", None)
+        model = getattr(node, "attached_node", None)
+        if test is None or not model or test.name not in (_KEY_OF_MANY, _KEY_OF_ONE):
             continue
-        arguments = test["kwargs"]
-        columns = tuple(arguments["columns"]) if test["name"] == _KEY_OF_MANY else (str(arguments["column_name"]),)
-        # A column that is unique by itself tells rows apart; of several keys the shortest does.
+        columns = tuple(test.kwargs["columns"]) if test.name == _KEY_OF_MANY else (str(test.kwargs["column_name"]),)
         if model not in found or len(columns) < len(found[model]):
             found[model] = columns
     return found
 
 
-def _macros(manifest: dict[str, Any], node: dict[str, Any]) -> list[str]:
+def _macros(manifest: Any, node: Any) -> list[str]:
     """The project's own macros that a model uses, directly or through others."""
-    project = manifest["metadata"]["project_name"]
-    waiting, seen = list(node["depends_on"].get("macros", [])), set()
+    waiting = list(node.depends_on_macros)
+    seen: set[str] = set()
     while waiting:
         macro = waiting.pop()
-        if macro in seen or manifest["macros"].get(macro, {}).get("package_name") != project:
+        known = manifest.macros.get(macro)
+        if macro in seen or known is None or known.package_name != manifest.metadata.project_name:
             continue
         seen.add(macro)
-        waiting += manifest["macros"][macro]["depends_on"].get("macros", [])
+        waiting += known.depends_on.macros
     return sorted(seen)
