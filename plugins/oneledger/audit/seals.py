@@ -178,8 +178,9 @@ def seal_open_decisions(settings: Settings) -> list[LedgerEntry]:
 
 
 def decision_files(settings: Settings) -> list[Path]:
-    """Decisions of people that data are made from and that lie in files of their own."""
-    return sorted(settings.releases_dir.glob("????-??/*.json"))
+    """Decisions of people in files of their own: what data are made from, and what was removed."""
+    found = [settings.releases_dir.glob("????-??/*.json"), (settings.home / "retention").glob("????-??/*.json")]
+    return sorted(path for paths in found for path in paths)
 
 
 def rule_files(settings: Settings) -> dict[str, Path]:

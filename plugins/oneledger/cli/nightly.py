@@ -1,4 +1,4 @@
-"""The verbs ``run``, ``status``, ``runs`` and ``rebuild``."""
+"""The verbs ``run``, ``status`` and ``runs``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from oneledger.cli.output import emit_json, errors, fail, finish, print_table, say
+from oneledger.cli.output import emit_json, errors, finish, print_table, say
 from oneledger.cli.verify import print_anchor
 
 RUN_HELP = """Carry what is new from the sources to a published version, with live progress.
@@ -40,12 +40,6 @@ Examples:
 
     oneledger runs show 20221101T                  one run, by its id or the start of it, with each outcome
 """
-REBUILD_HELP = """Make raw, warehouse and marts again from what was landed; the published version stays until the new one is ready.
-
-Example:
-
-    oneledger rebuild --from-landing
-"""  # noqa: E501
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 
 
@@ -53,7 +47,6 @@ def register(app: typer.Typer) -> None:
     """Add the verbs."""
     app.command("run", help=RUN_HELP)(run)
     app.command("status", help=STATUS_HELP)(status)
-    app.command("rebuild", help=REBUILD_HELP)(rebuild)
     runs_app = typer.Typer(help=RUNS_HELP, invoke_without_command=True, rich_markup_mode="markdown")
     runs_app.callback(help=RUNS_HELP)(runs)
     runs_app.command("show", help="One run with each of its outcome records.")(show)
@@ -77,12 +70,12 @@ def run(
     from oneledger.settings import load_settings
 
     report = run_nightly(
-        load_settings(), source, as_of.date() if as_of else None, from_step, _silent if as_json else _Live().show
+        load_settings(), source, as_of.date() if as_of else None, from_step, silent if as_json else Live().show
     )
     if as_json:
-        emit_json({**_as_json(report), "ok": report.is_published})
+        emit_json({**report_as_json(report), "ok": report.is_published})
         finish(report.is_published)
-    _print_report(report)
+    print_report(report)
     finish(report.is_published)
 
 
@@ -152,37 +145,7 @@ def show(run_id: Annotated[str, typer.Argument(metavar="RUN")], as_json: Json = 
     print_table([{**one, "message": _plain(one["message"])} for one in found["records"]], headings)
 
 
-def rebuild(
-    from_landing: Annotated[bool, typer.Option("--from-landing", help="Yes, make everything again.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Needs --from-landing, so that nobody starts hours of work by a slip."""
-    if not from_landing:
-        fail("rebuild makes raw, warehouse and marts again from landing", "oneledger rebuild --from-landing")
-    from oneledger.catalogue import load_catalogue
-    from oneledger.outcomes import new_run_id
-    from oneledger.pipeline.nightly import run as run_nightly
-    from oneledger.settings import load_settings
-    from oneledger.warehouse.rebuild import rebuild as rebuild_warehouse
-
-    settings = load_settings()
-    live = _silent if as_json else _Live().show
-    rebuild_warehouse(
-        settings,
-        load_catalogue(settings),
-        run_id=new_run_id(),
-        builds_models=False,
-        progress=_silent_line if as_json else say,
-    )
-    report = run_nightly(settings, None, None, "admit", live)
-    if as_json:
-        emit_json({**_as_json(report), "ok": report.is_published})
-    else:
-        _print_report(report)
-    finish(report.is_published)
-
-
-class _Live:
+class Live:
     """Live progress: one line that is rewritten on a terminal, one line an event in a file."""
 
     def __init__(self) -> None:
@@ -221,15 +184,11 @@ class _Within:
 _TOO_SOON = _Within()
 
 
-def _silent(progress: Any) -> None:
+def silent(progress: Any) -> None:
     """JSON answers have no progress."""
 
 
-def _silent_line(line: str) -> None:
-    """JSON answers have no progress."""
-
-
-def _print_report(report: Any) -> None:
+def print_report(report: Any) -> None:
     if report.failed_checks:
         rows = [
             {
@@ -264,7 +223,7 @@ def _print_report(report: Any) -> None:
     say("接下来 next: oneledger reconcile" if report.is_published else "接下来 next: oneledger status")
 
 
-def _as_json(report: Any) -> dict[str, Any]:
+def report_as_json(report: Any) -> dict[str, Any]:
     return {
         "run_id": report.run_id,
         "verdict": report.verdict,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import duckdb
@@ -17,8 +18,8 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def reconcile(settings: Settings, version: str = CURRENT) -> dict[str, Any]:
-    """Read ``marts.published_figure`` of a version.
+def reconcile(settings: Settings, version: str = CURRENT, *, as_of: dt.date | None = None) -> dict[str, Any]:
+    """Read ``marts.published_figure`` of a version, named or as of the end of a day.
 
     Returns:
         ``{ok, version, as_of_on, anchor, items}``; an item has the columns of ``marts.published_figure`` and, when the
@@ -27,7 +28,7 @@ def reconcile(settings: Settings, version: str = CURRENT) -> dict[str, Any]:
     Raises:
         ConfigurationError: nothing is published, or the version has no such table.
     """
-    found = resolve(settings, version)
+    found = resolve(settings, version, as_of=as_of)
     with open_version(settings, found) as connection:
         try:
             cursor = connection.execute(f"select {', '.join(_COLUMNS)} from marts.published_figure order by figure_id")

@@ -17,6 +17,7 @@ from oneledger.warehouse.connection import open_warehouse
 from oneledger.warehouse.control import create_control_tables, load_outcomes
 from oneledger.warehouse.evaluation_runs import load_decided_runs
 from oneledger.warehouse.lock import writer_lock
+from oneledger.warehouse.model_grains import keep_grains, read_grains
 
 Progress = Callable[[str], None]
 _RESULT_EVENTS = {"LogModelResult", "LogSeedResult", "LogTestResult", "LogSnapshotResult"}
@@ -79,6 +80,7 @@ def build_models(
             built = read_build(manifest, results, settings.dbt_project_dir)
             with open_warehouse(settings) as connection:
                 keep_build(connection, built, is_full=full_refresh)
+                keep_grains(connection, read_grains(manifest, settings.dbt_project_dir))
                 connection.execute("insert or replace into control.model_state values (1, ?)", [models_hash])
                 if not skips_seeds:
                     connection.execute("insert or replace into control.seed_state values (1, ?)", [seeds_hash])
