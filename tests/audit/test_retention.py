@@ -21,6 +21,8 @@ from oneledger.audit.pins import pin, unpin
 from oneledger.audit.removing import apply_retention
 from oneledger.audit.retention import plan_retention
 from oneledger.audit.retention_rule import VersionRule, kept_by_rule, load_rule
+from oneledger.audit.seals import seal_version
+from oneledger.audit.verifying import verify
 from oneledger.outcomes import Outcome, record_outcome
 from oneledger.publishing.holds import reading
 from oneledger.publishing.publish import recover
@@ -367,3 +369,23 @@ def test_nothing_is_removed_without_a_name_and_a_reason(installation: Installati
     with pytest.raises(ConfigurationError, match="--reason is empty"):
         apply_retention(installation.settings, name="王敏", reason=" ", now=NOW)
     assert contents(installation.settings.published_dir) == before
+
+
+def test_a_removed_version_stays_in_the_ledger_with_who_removed_it_and_why(tmp_path: Path, marts: Path) -> None:
+    made = Installation(tmp_path, marts)
+    old = made.version(NOW - dt.timedelta(days=800))
+    for days in (3, 2, 1):
+        made.version(NOW - dt.timedelta(days=days))
+    installation = made.finish().settings
+    for one in list_versions(installation):
+        seal_version(installation, one, None)
+    assert verify(installation, "published")["ok"]
+    done = apply_retention(installation, now=NOW, **WHO)
+    assert [one.subject for one in done.removed] == [old]
+    answer = verify(installation, "published")
+    assert answer["ok"]
+    (gone,) = [one for one in answer["items"] if one["state"] == "removed"]
+    assert "王敏" in gone["note"]
+    assert done.record is not None
+    done.record.write_text(done.record.read_text("utf-8").replace("季度", "年度"), encoding="utf-8")
+    assert not verify(installation, "decisions")["ok"]
