@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from oneledger.lineage.openlineage.model_events import tell_build
 from oneledger.outcomes import Outcome, record_outcome, utc_now
 from oneledger.settings import Settings
 from oneledger.warehouse.built_models import keep_build, read_build
@@ -19,6 +21,7 @@ from oneledger.warehouse.evaluation_runs import load_decided_runs
 from oneledger.warehouse.lock import writer_lock
 
 Progress = Callable[[str], None]
+_ROWS_WRITTEN = re.compile(r"oneledger rows written: (\d+)")
 _RESULT_EVENTS = {"LogModelResult", "LogSeedResult", "LogTestResult", "LogSnapshotResult"}
 
 
@@ -62,7 +65,8 @@ def build_models(
         # costs and changes nothing.
         skips_seeds = not full_refresh and loaded is not None and loaded[0] == seeds_hash
         begun = time.monotonic()
-        results, error = _invoke_dbt(settings, run_id, full_refresh, skips_seeds, progress)
+        rows_written: dict[str, int] = {}
+        results, error = _invoke_dbt(settings, run_id, full_refresh, skips_seeds, progress, rows_written)
         outcome = _outcome(run_id, results, error, time.monotonic() - begun)
         outcome.started_at = started_at
         if outcome.verdict != "failed":
@@ -72,13 +76,24 @@ def build_models(
                 connection.execute("insert or replace into control.model_state values (1, ?)", [models_hash])
                 if not skips_seeds:
                     connection.execute("insert or replace into control.seed_state values (1, ?)", [seeds_hash])
+        if results:
+            told = tell_build(settings, run_id, _target(settings) / "manifest.json", results, rows_written, full_refresh)
+            told.note_in(outcome)
     return record_outcome(outcome, settings.outcomes_dir)
 
 
 def _invoke_dbt(
-    settings: Settings, run_id: str, full_refresh: bool, skips_seeds: bool, progress: Progress
+    settings: Settings,
+    run_id: str,
+    full_refresh: bool,
+    skips_seeds: bool,
+    progress: Progress,
+    rows_written: dict[str, int],
 ) -> tuple[list[Any], str | None]:
-    """The results of ``dbt build``, and the message of an error before or outside of any model."""
+    """The results of ``dbt build``, and the message of an error before or outside of any model.
+
+    ``rows_written`` is given the rows that each incremental model appended, by its unique id.
+    """
     arguments = [
         "build",
         "--project-dir", str(settings.dbt_project_dir),
@@ -105,7 +120,7 @@ def _invoke_dbt(
         from dbt.cli.main import dbtRunner
 
         try:
-            result = dbtRunner(callbacks=[_reporter(progress)]).invoke([*options, *arguments])
+            result = dbtRunner(callbacks=[_reporter(progress), _row_counter(rows_written)]).invoke([*options, *arguments])
         finally:
             # dbt keeps the file open for its next invocation in this process; other steps need it closed.
             if DuckDBConnectionManager._ENV is not None:
@@ -158,6 +173,16 @@ def _reporter(progress: Progress) -> Callable[[Any], None]:
         progress(f"{node}: {status} in {data.execution_time:.1f} s ({data.index} of {total})")
 
     return report
+
+
+def _row_counter(rows_written: dict[str, int]) -> Callable[[Any], None]:
+    """Hears what macro ``rows_written.sql`` says of each incremental model."""
+
+    def count(event: Any) -> None:
+        if event.info.name == "JinjaLogDebug" and (found := _ROWS_WRITTEN.fullmatch(event.data.msg)):
+            rows_written[event.data.node_info.unique_id] = int(found[1])
+
+    return count
 
 
 def _outcome(run_id: str, results: list[Any], error: str | None, seconds: float) -> Outcome:
