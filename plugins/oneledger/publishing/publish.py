@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 
+from oneledger.lineage.openlineage.publish_events import tell_publish
 from oneledger.outcomes import Outcome, record_outcome
 from oneledger.publishing.build import finish_manifest, sync, write_version
 from oneledger.publishing.evaluation_basis import is_input
@@ -67,6 +68,8 @@ def publish(settings: Settings, *, run_id: str) -> PublishedVersion:
         f"nothing differs from version {version.version}" if version.is_unchanged else f"version {version.version}"
     )
     outcome.detail = {"version": version.version, "content_hash": version.content_hash}
+    if not version.is_unchanged:
+        tell_publish(settings, run_id, version.version, version.manifest, outcome.started_at).note_in(outcome)
     record_outcome(outcome, settings.outcomes_dir)
     return version
 

@@ -7,7 +7,7 @@ beside it. A table of the warehouse is named as OpenLineage's dbt integration na
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,13 +28,10 @@ class DatasetName:
     namespace: str
     name: str
 
-
-@dataclass
-class TableColumns:
-    """The columns of a table: name → type, and what they hold."""
-
-    types: dict[str, str] = field(default_factory=dict)
-    comments: dict[str, str] = field(default_factory=dict)
+    @property
+    def address(self) -> str:
+        """A URI of where it lies: the namespace, or for a folder the folder."""
+        return Path(self.name).as_uri() if self.namespace == "file" else self.namespace
 
 
 def warehouse_table(settings: Settings, relation: str) -> DatasetName:

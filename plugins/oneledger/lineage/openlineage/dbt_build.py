@@ -10,7 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from oneledger.lineage.openlineage.datasets import DatasetName, TableColumns, warehouse_table
+from oneledger.lineage.openlineage.datasets import DatasetName, warehouse_table
+from oneledger.lineage.openlineage.warehouse_tables import TableColumns, warehouse_tables
 from oneledger.publishing.content import quote
 from oneledger.settings import Settings
 from oneledger.warehouse.connection import open_warehouse
@@ -80,19 +81,8 @@ class DbtBuild:
 
     @cached_property
     def columns(self) -> dict[str, TableColumns]:
-        """Every table and view of the warehouse, in one query."""
-        found: dict[str, TableColumns] = {}
-        with open_warehouse(self.settings, read_only=True) as connection:
-            rows = connection.execute(
-                "select schema_name || '.' || table_name, column_name, data_type, comment from duckdb_columns() "
-                "where database_name = current_database() and not internal order by column_index"
-            ).fetchall()
-        for relation, name, kind, comment in rows:
-            table = found.setdefault(relation, TableColumns())
-            table.types[name] = kind.lower()
-            if comment:
-                table.comments[name] = comment
-        return found
+        """Every table and view of the warehouse."""
+        return warehouse_tables(self.settings)
 
     def counts(self, unique_ids: Iterable[str]) -> dict[str, TableCounts]:
         """Rows and nulls of these tables, by unique id: two queries for all of them."""

@@ -9,6 +9,7 @@ window (``WINDOW``); and, for every column of the model, what decides which rows
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -42,6 +43,10 @@ def column_edges(sql: str, columns_of: Mapping[str, Sequence[str]]) -> list[Colu
     Raises:
         ColumnLineageError: the SQL cannot be read.
     """
+    # What it cannot follow it logs once a column; those columns simply have no edge.
+    logger = logging.getLogger("sqlglot")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
         tree = qualify(
             parse_one(sql, dialect=_DIALECT),
@@ -55,6 +60,8 @@ def column_edges(sql: str, columns_of: Mapping[str, Sequence[str]]) -> list[Colu
         root = build_scope(tree)
     except SqlglotError as error:
         raise ColumnLineageError(" ".join(str(error).split())[:300]) from error
+    finally:
+        logger.setLevel(level)
     if root is None:
         raise ColumnLineageError("it is no select")
     return sorted(_Reading(root).edges())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.metadata
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 # A receiver that did not answer is left alone for a while: each try costs its whole time-out.
 _PAUSE_SECONDS = 600
 _broken_until: dict[str, float] = {}
+# The producer of facets is a global of the client; the start of a night is told beside its first step.
+_one_at_a_time = threading.Lock()
 _SHOWN = 300
 
 
@@ -69,6 +73,11 @@ def tell(settings: Settings, make: Callable[[], Iterable[RunEvent]]) -> Told:
     """
     if configuration.is_switched_off():
         return Told()
+    with _one_at_a_time:
+        return _tell(settings, make)
+
+
+def _tell(settings: Settings, make: Callable[[], Iterable[RunEvent]]) -> Told:
     begun = time.monotonic()
     try:
         with _as_producer():
@@ -199,6 +208,7 @@ def _as_producer() -> Iterator[None]:
         base.set_producer(before)
 
 
+@functools.cache
 def producer() -> str:
     """The URI by which our events say who made them."""
     return f"urn:oneledger:{importlib.metadata.version('oneledger')}"
