@@ -107,7 +107,7 @@ def _show_jobs(answer: dict[str, Any]) -> None:
     ]
     print_table(rows, {
         "job": "作业 job", "state": "状态 state", "seconds": "秒 s", "inputs_count": "输入 inputs",
-        "outputs": "输出 outputs", "rows_count": "写入行 rows", "assertions": "检查通过 passed", "problem": "问题 problem",
+        "outputs": "输出 outputs", "rows_count": "写入行 rows", "assertions": "通过 passed", "problem": "问题 problem",
     }, title=answer["run_id"])  # fmt: skip
 
 

@@ -77,8 +77,8 @@ def build_models(
                 if not skips_seeds:
                     connection.execute("insert or replace into control.seed_state values (1, ?)", [seeds_hash])
         if results:
-            told = tell_build(settings, run_id, _target(settings) / "manifest.json", results, rows_written, full_refresh)
-            told.note_in(outcome)
+            manifest_path = _target(settings) / "manifest.json"
+            tell_build(settings, run_id, manifest_path, results, rows_written, full_refresh).note_in(outcome)
     return record_outcome(outcome, settings.outcomes_dir)
 
 
@@ -119,8 +119,9 @@ def _invoke_dbt(
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
 
+        listeners = [_reporter(progress), _row_counter(rows_written)]
         try:
-            result = dbtRunner(callbacks=[_reporter(progress), _row_counter(rows_written)]).invoke([*options, *arguments])
+            result = dbtRunner(callbacks=listeners).invoke([*options, *arguments])
         finally:
             # dbt keeps the file open for its next invocation in this process; other steps need it closed.
             if DuckDBConnectionManager._ENV is not None:

@@ -104,9 +104,7 @@ def address_of(source: Source) -> str:
 
 def raw_fields(entity: Entity) -> dict[str, tuple[str, str]]:
     """The columns of raw, all text."""
-    return {
-        column.name: ("varchar", _title(column.title_zh, column.title_en)) for column in entity.delivered_columns
-    }
+    return {column.name: ("varchar", _title(column.title_zh, column.title_en)) for column in entity.delivered_columns}
 
 
 def admitted_fields(entity: Entity) -> dict[str, tuple[str, str]]:
@@ -155,7 +153,7 @@ def column_lineage_facet(
         origin = (edge.relation, edge.source_column)
         target = fields.setdefault(edge.column, {}) if edge.column else whole
         target.setdefault(origin, []).append(
-            facet.Transformation("DIRECT" if edge.is_direct else "INDIRECT", edge.kind, None, False)
+            facet.Transformation("DIRECT" if edge.is_direct else "INDIRECT", edge.kind)
         )
 
     def inputs(found: Mapping[tuple[str, str], list[facet.Transformation]]) -> list[facet.InputField]:

@@ -97,7 +97,7 @@ def _ingested(
             )
         ],
         outputs=[
-            _written(landing_folder(settings, entity), rows, described(title, source.owner)),
+            _landed(landing_folder(settings, entity), described(title, source.owner)),
             _written(raw, rows, raw_facets),
         ],
         problem="; ".join(one.message for one in failed),
@@ -139,6 +139,13 @@ def _admitted(
     )
 
 
+def _landed(name: DatasetName, facets: dict[str, DatasetFacet]) -> OutputDataset:
+    """Bytes as received: what they are in rows is known of raw."""
+    from openlineage.client.event_v2 import OutputDataset
+
+    return OutputDataset(name.namespace, name.name, facets=facets)
+
+
 def _written(name: DatasetName, rows: int, facets: dict[str, DatasetFacet]) -> OutputDataset:
     from openlineage.client.event_v2 import OutputDataset
     from openlineage.client.facet_v2 import output_statistics_output_dataset
@@ -149,5 +156,3 @@ def _written(name: DatasetName, rows: int, facets: dict[str, DatasetFacet]) -> O
 
 def _span(outcomes: Sequence[Outcome]) -> tuple[dt.datetime, dt.datetime]:
     return min(one.started_at for one in outcomes), max(one.ended_at or utc_now() for one in outcomes)
-
-

@@ -1,4 +1,4 @@
-"""Column edges of the models, kept between builds: reading the SQL of all models takes seconds, and it seldom changes."""
+"""Column edges of the models, kept between builds: reading all SQL takes seconds, and it seldom changes."""
 
 from __future__ import annotations
 

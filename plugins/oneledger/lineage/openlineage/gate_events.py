@@ -50,9 +50,7 @@ def tell_gate(
         for relation, assertions in sorted(stated.items()):
             name = warehouse_table(settings, relation)
             facet = data_quality_assertions_dataset.DataQualityAssertionsDatasetFacet(assertions)
-            inputs.append(
-                InputDataset(name.namespace, name.name, inputFacets={"dataQualityAssertions": facet})
-            )
+            inputs.append(InputDataset(name.namespace, name.name, inputFacets={"dataQualityAssertions": facet}))
         blocking = [one for one in report.failed if one.blocks]
         yield from Teller.for_run(report.run_id).events(
             f"gate.{report.gate}",
@@ -79,7 +77,7 @@ def stated_on(
     judged = Counter(result.check_id for result in results)
     admitted = {one.full_id: f"admitted.{one.admitted_table}" for one in catalogue.all_entities}
     for result in results:
-        own = [admitted[result.entity]] if result.entity in admitted else _named(result.entity, tables)
+        own = [admitted[result.entity]] if result.entity in admitted else _named(result.entity or "", tables)
         joint = needs.get(result.check_id, ()) if judged[result.check_id] == 1 else ()
         yield result, [one for one in dict.fromkeys([*own, *joint]) if one in tables]
 

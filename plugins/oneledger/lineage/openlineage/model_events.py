@@ -41,13 +41,13 @@ def tell_build(
     """
 
     def make() -> Iterator[RunEvent]:
-        from oneledger.lineage.openlineage.test_events import test_events
+        from oneledger.lineage.openlineage.assertion_events import assertion_events
 
         build = DbtBuild.read(settings, manifest_path, results, rows_written, full_refresh)
         teller = Teller.for_run(run_id, "DBT")
         run_facets = _run_facets(build)
         yield from _model_events(build, teller, run_facets)
-        yield from test_events(build, teller, run_facets)
+        yield from assertion_events(build, teller, run_facets)
 
     return tell(settings, make)
 
@@ -193,9 +193,7 @@ def _dataset_facets(
     return facets
 
 
-def _written(
-    build: DbtBuild, unique_id: str, result: Any, counts: TableCounts | None
-) -> dict[str, OutputDatasetFacet]:
+def _written(build: DbtBuild, unique_id: str, result: Any, counts: TableCounts | None) -> dict[str, OutputDatasetFacet]:
     from openlineage.client.facet_v2 import output_statistics_output_dataset
 
     if counts is None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from oneledger.lineage.openlineage import configuration
+from oneledger.lineage.openlineage.reading import pack_old_files
 from oneledger.lineage.openlineage.runs import (
     NIGHTLY_JOB,
     PARENT_VARIABLE,
@@ -58,15 +59,15 @@ class NightlyTale:
         def make() -> list[RunEvent]:
             return [self._teller().end(self._start or self._begin(), utc_now(), problem=problem)]
 
-        return tell(self._settings, make)
+        told = tell(self._settings, make)
+        pack_old_files(self._settings)
+        return told
 
     def _tell_start(self) -> None:
         tell(self._settings, lambda: [self._begin()])
 
     def _begin(self) -> RunEvent:
-        self._start = self._teller().start(
-            NIGHTLY_JOB, "NIGHTLY", self._started_at, run_name=nightly_run(self._run_id)
-        )
+        self._start = self._teller().start(NIGHTLY_JOB, "NIGHTLY", self._started_at, run_name=nightly_run(self._run_id))
         return self._start
 
     def _teller(self) -> Teller:

@@ -6,7 +6,6 @@ import datetime as dt
 import gzip
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +34,12 @@ class EventLine:
             if tag.get("key") == RUN_TAG:
                 return str(tag.get("value"))
         return None
+
+    @property
+    def uuid(self) -> str | None:
+        """The UUID of the run that it tells."""
+        found = ((self.event or {}).get("run") or {}).get("runId")
+        return str(found) if found else None
 
     @property
     def family(self) -> set[str]:
@@ -98,7 +103,7 @@ def told_jobs(settings: Settings, run_id: str) -> dict[str, Any]:
         )
     own = [line for line in lines if line.run_id == named[0]]
     family = set().union(*(line.family for line in own))
-    carriers = [line for line in lines if line.run_id is None and line.event["run"]["runId"] in family]
+    carriers = [line for line in lines if line.run_id is None and line.uuid in family]
     jobs = _jobs([line.event for line in (*carriers, *own) if line.event is not None])
     return {"ok": all(job["state"] != "failed" for job in jobs), "run_id": named[0], "items": jobs}
 
@@ -144,7 +149,7 @@ def destination(settings: Settings) -> str:
 
 
 def pack_old_files(settings: Settings) -> list[Path]:
-    """Compress the files of more than a week ago, to a tenth of their size; they stay readable. Returns the new ones."""
+    """Compress the files of more than a week ago to a tenth; they stay readable. Returns the compressed ones."""
     packed = []
     last = f"{dt.datetime.now(CITY_TIMEZONE).date() - dt.timedelta(days=PACKED_AFTER_DAYS):%Y-%m-%d}"
     for path in sorted(events_dir(settings).glob("*.jsonl")):
@@ -166,8 +171,8 @@ def _lines(folder: Path, since: dt.date | None) -> Iterator[EventLine]:
         if since is not None and day < since.isoformat():
             continue
         path = paths[day]
-        opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-        with opened as stream:
+        with path.open("rb") as file:
+            stream = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
             for number, text in enumerate(stream, start=1):
                 try:
                     event = json.loads(text)
@@ -193,12 +198,11 @@ def _jobs(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _job(events: list[dict[str, Any]]) -> dict[str, Any]:
     first, last = events[0], events[-1]
     seconds = (_instant(last["eventTime"]) - _instant(first["eventTime"])).total_seconds()
-    written: Counter[str] = Counter()
-    assertions = []
-    for output in last.get("outputs") or []:
-        rows = ((output.get("outputFacets") or {}).get("outputStatistics") or {}).get("rowCount")
-        if rows is not None:
-            written["rows"] += rows
+    statistics = [
+        (output.get("outputFacets") or {}).get("outputStatistics") or {} for output in last.get("outputs") or []
+    ]
+    written = [one["rowCount"] for one in statistics if one.get("rowCount") is not None]
+    assertions: list[dict[str, Any]] = []
     for read in last.get("inputs") or []:
         assertions += ((read.get("inputFacets") or {}).get("dataQualityAssertions") or {}).get("assertions") or []
     facets = last["run"].get("facets") or {}
@@ -210,7 +214,7 @@ def _job(events: list[dict[str, Any]]) -> dict[str, Any]:
         "seconds": round(seconds, 2),
         "inputs": _names(first, last, "inputs"),
         "outputs": _names(first, last, "outputs"),
-        "rows_count": written["rows"] if "rows" in written else None,
+        "rows_count": sum(written) if written else None,
         "assertions_count": len(assertions),
         "failed_assertions": sorted({one.get("name") or one["assertion"] for one in assertions if not one["success"]}),
         "problem": (facets.get("errorMessage") or {}).get("message", ""),

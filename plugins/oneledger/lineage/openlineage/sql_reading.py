@@ -67,8 +67,8 @@ def column_edges(sql: str, columns_of: Mapping[str, Sequence[str]]) -> list[Colu
     return sorted(_Reading(root).edges())
 
 
-def _schema(columns_of: Mapping[str, Sequence[str]]) -> dict[str, dict[str, dict[str, str]]]:
-    nested: dict[str, dict[str, dict[str, str]]] = {}
+def _schema(columns_of: Mapping[str, Sequence[str]]) -> dict[str, object]:
+    nested: dict[str, Any] = {}
     for relation, columns in columns_of.items():
         schema, _, table = relation.partition(".")
         # The parser wants a type; where a column comes from does not depend on it.
@@ -88,9 +88,9 @@ class _Reading:
         self._known: dict[tuple[int, str], Origins] = {}
 
     def edges(self) -> Iterator[ColumnEdge]:
-        for name in self._root.expression.named_selects:
-            for (relation, source_column), kind in self._origins(self._root, name).items():
-                yield ColumnEdge(name, relation, source_column, kind >= _IDENTITY, _KINDS[kind])
+        for name in _selected(self._root):
+            for (relation, source_column), strength in self._origins(self._root, name).items():
+                yield ColumnEdge(name, relation, source_column, strength >= _IDENTITY, _KINDS[strength])
         deciding = {
             (relation, source_column, kind)
             for scope in self._root.traverse()
@@ -116,7 +116,7 @@ class _Reading:
             position = names.index(name.lower())
             found: Origins = {}
             for part in scope.set_operation_scopes:
-                selected = part.expression.named_selects
+                selected = _selected(part)
                 if position < len(selected):
                     _add(found, self._origins(part, selected[position]))
             return found
@@ -128,7 +128,7 @@ class _Reading:
         # unnest, lateral, values: whatever its expression reads, computed.
         return self._of_expression(scope, expression, _TRANSFORMATION)
 
-    def _of_expression(self, scope: Scope, expression: exp.Expression, least: int = _IDENTITY) -> Origins:
+    def _of_expression(self, scope: Scope, expression: exp.Expr, least: int = _IDENTITY) -> Origins:
         found: Origins = {}
         inner = {id(one.expression): one for one in (*scope.subquery_scopes, *scope.udtf_scopes)}
         for node, kind in _columns_and_queries(expression, least):
@@ -151,15 +151,21 @@ class _Reading:
         return {}
 
 
+def _selected(scope: Scope) -> list[str]:
+    """The names of the columns that a select, or the first of several selects, gives."""
+    query = scope.expression
+    return list(query.named_selects) if isinstance(query, exp.Query) else []
+
+
 def _add(found: Origins, more: Origins, outer: int = _IDENTITY) -> None:
     for leaf, inner in more.items():
         through = outer if outer < _IDENTITY else inner if inner < _IDENTITY else max(outer, inner)
         found[leaf] = max(found.get(leaf, _CONDITIONAL), through)
 
 
-def _columns_and_queries(expression: exp.Expression, least: int) -> Iterator[tuple[Any, int]]:
+def _columns_and_queries(expression: exp.Expr, least: int) -> Iterator[tuple[Any, int]]:
     """Columns and nested selects of an expression, each with how the value depends on it."""
-    waiting: list[tuple[exp.Expression, int]] = [(expression, least)]
+    waiting: list[tuple[exp.Expr, int]] = [(expression, least)]
     while waiting:
         node, kind = waiting.pop()
         if isinstance(node, exp.Column) or (
@@ -176,7 +182,7 @@ def _columns_and_queries(expression: exp.Expression, least: int) -> Iterator[tup
             waiting.append((child, min(kind, role) if role < _IDENTITY else kind))
 
 
-def _children(node: exp.Expression) -> Iterator[tuple[int, exp.Expression]]:
+def _children(node: exp.Expr) -> Iterator[tuple[int, exp.Expr]]:
     """The parts of an expression; ``CONDITIONAL`` or ``WINDOW`` where a part only decides."""
     for name, value in node.args.items():
         role = _IDENTITY
@@ -187,11 +193,11 @@ def _children(node: exp.Expression) -> Iterator[tuple[int, exp.Expression]]:
         elif isinstance(node, exp.Window) and name != "this":
             role = _WINDOW
         for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, exp.Expression):
+            if isinstance(child, exp.Expr):
                 yield role, child
 
 
-def _deciding(scope: Scope) -> Iterator[tuple[RowKind, exp.Expression]]:
+def _deciding(scope: Scope) -> Iterator[tuple[RowKind, exp.Expr]]:
     """The parts of a select that decide which rows there are, and in which order."""
     select = scope.expression
     if not isinstance(select, exp.Select):

@@ -34,7 +34,7 @@ class _Tested:
     has_failed: bool = False
 
 
-def test_events(build: DbtBuild, teller: Teller, run_facets: Mapping[str, RunFacet]) -> Iterator[RunEvent]:
+def assertion_events(build: DbtBuild, teller: Teller, run_facets: Mapping[str, RunFacet]) -> Iterator[RunEvent]:
     """One run for each tested data set, and one for each test that reads none."""
     from openlineage.client.event_v2 import InputDataset
     from openlineage.client.facet_v2 import data_quality_assertions_dataset
