@@ -1,1 +1,1 @@
-"""Where a figure comes from: rows, columns, and events for other lineage tools."""
+"""Where a number comes from: models, columns, rows and lines of a published version, and what they influence."""

@@ -144,7 +144,7 @@ class _Nightly:
         self._report = report
         self._step: StepName = "ingest"
         self._begun = time.monotonic()
-        self._warm_up: threading.Thread | None = None
+        self._warming: threading.Thread | None = None
 
     def carry_out(self, todo: Sequence[StepName]) -> None:
         """Run the steps in order; raises ``_StopError`` where the run must end."""
@@ -197,7 +197,7 @@ class _Nightly:
             rows += sum(one.received_count or 0 for one in fresh)
             failed += sum(one.verdict == "failed" for one in outcomes)
             if fresh:
-                self._warm_up_checks()
+                self._warm_up()
         return f"{landed} batches, {rows:,} rows" + (f"; {failed} deliveries failed" if failed else "")
 
     def _admit(self) -> str:
@@ -255,13 +255,20 @@ class _Nightly:
             outcome.detail = {"version": version.version, "content_hash": version.content_hash}
         record_outcome(outcome, self._steps.settings.outcomes_dir)
 
-    def _warm_up_checks(self) -> None:
-        """Import Great Expectations while admission works inside DuckDB: it takes seconds and needs no data."""
-        if self._warm_up is None:
-            from oneledger.quality.session import warm_up
+    def _warm_up(self) -> None:
+        """Import Great Expectations and dbt while sources answer and admission works inside DuckDB: it takes seconds
+        and needs no data."""
+        if self._warming is None:
+            self._warming = threading.Thread(target=_import_checks_and_models, daemon=True)
+            self._warming.start()
 
-            self._warm_up = threading.Thread(target=warm_up, daemon=True)
-            self._warm_up.start()
+
+def _import_checks_and_models() -> None:
+    from oneledger.quality.session import warm_up as import_checks
+    from oneledger.warehouse.models import warm_up as import_models
+
+    import_checks()
+    import_models()
 
 
 def _counts(records: Sequence[dict[str, Any]]) -> dict[str, int]:

@@ -18,6 +18,8 @@ from oneledger.publishing import facts as daily
 from oneledger.publishing.content import TableContent, hash_relation, overall_hash, quote
 from oneledger.publishing.evaluation_basis import FOLDER as EVALUATION_DIR
 from oneledger.publishing.evaluation_basis import as_of_on, write_basis
+from oneledger.publishing.lineage_basis import FOLDER as LINEAGE_DIR
+from oneledger.publishing.lineage_basis import write_lineage
 from oneledger.publishing.versions import (
     BATCHES_FILE,
     MANIFEST,
@@ -59,6 +61,7 @@ def write_version(
         )
     batches = _write_batches(connection, folder / BATCHES_FILE)
     basis = write_basis(connection, folder)
+    lineage = write_lineage(connection, folder, previous=previous)
     contents = [*tables, *(TableContent(one.name, one.rows_count, one.content_hash) for one in fact_files)]
     manifest = {
         "version": None,
@@ -82,6 +85,8 @@ def write_version(
         }
         if basis
         else None,
+        "lineage": lineage,
+        "lineage_files": daily.hashes_of(folder, LINEAGE_DIR),
     }
     (folder / NOT_YET_CURRENT).touch()
     return manifest

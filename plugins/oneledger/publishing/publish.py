@@ -135,6 +135,9 @@ def _answers_of_gates(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[s
 
 def _evaluates_alike(previous: dict[str, Any], fresh: dict[str, Any]) -> bool:
     """Whether both versions carry the same SQL and rules: another period may differ where this one does not."""
+    if fresh["lineage"] and not previous.get("lineage"):
+        # Published before a version carried what its numbers are followed back by.
+        return False
     before, after = previous.get("evaluation"), fresh["evaluation"]
     if not before or not after:
         return not after

@@ -41,10 +41,10 @@ def assertion_events(build: DbtBuild, teller: Teller, run_facets: Mapping[str, R
 
     tested: dict[str, _Tested] = {}
     for result in build.results:
-        node = build.node(result.node.unique_id) or {}
-        if node.get("resource_type") != "test" or str(result.status) == _NOT_RUN:
+        node = result.node
+        if str(node.resource_type) != "test" or str(result.status) == _NOT_RUN:
             continue
-        parents = build.parents(node["unique_id"])
+        parents = build.parents(node.unique_id)
         started_at, ended_at = span(result)
         if not parents:
             yield from _test_of_nothing(build, node, result, teller, run_facets)
@@ -52,7 +52,7 @@ def assertion_events(build: DbtBuild, teller: Teller, run_facets: Mapping[str, R
             one = tested.setdefault(parent, _Tested(started_at, ended_at))
             one.started_at, one.ended_at = min(one.started_at, started_at), max(one.ended_at, ended_at)
             one.assertions.append(_assertion(build, node, result, parent, parents))
-            one.has_failed |= blocks(node, result)
+            one.has_failed |= blocks(result)
     for unique_id, one in tested.items():
         name = build.dataset(unique_id)
         facet = data_quality_assertions_dataset.DataQualityAssertionsDatasetFacet(one.assertions)
@@ -64,52 +64,55 @@ def assertion_events(build: DbtBuild, teller: Teller, run_facets: Mapping[str, R
             inputs=[InputDataset(name.namespace, name.name, inputFacets={"dataQualityAssertions": facet})],
             has_failed=one.has_failed,
             problem=_problem(one),
-            job_facets={"dbt_node": node_facet(build.node(unique_id) or {})},
+            job_facets={"dbt_node": node_facet(build.node(unique_id))},
             run_facets=dict(run_facets),
         )
 
 
-def blocks(node: Mapping[str, Any], result: Any) -> bool:
+def blocks(result: Any) -> bool:
     """Whether the test stopped the build: a failure of severity error, or a test that could not be run."""
     return str(result.status) not in (_PASSED, "warn", _NOT_RUN)
 
 
 def _assertion(
-    build: DbtBuild, node: Mapping[str, Any], result: Any, parent: str, parents: list[str]
+    build: DbtBuild, node: Any, result: Any, parent: str, parents: list[str]
 ) -> data_quality_assertions_dataset.Assertion:
     from openlineage.client.facet_v2 import data_quality_assertions_dataset
 
-    generic = node.get("test_metadata") or {}
-    config = node.get("config") or {}
-    severity = str(config.get("severity") or "error").lower()
+    severity = str(node.config.severity).lower()
     is_counted = result.failures is not None
     return data_quality_assertions_dataset.Assertion(
-        assertion=str(generic.get("name") or node["name"]),
+        assertion=node.test_metadata.name if _is_generic(node) else node.name,
         success=str(result.status) == _PASSED,
-        column=_column(build, node, generic, parent, parents),
+        column=_column(node, parent, parents),
         severity=severity,
-        name=node["name"],
-        description=node.get("description") or None,
-        expected=_expected(config, severity) if is_counted else None,
+        name=node.name,
+        description=node.description or None,
+        expected=_expected(node.config, severity) if is_counted else None,
         actual=str(result.failures) if is_counted else None,
         params={"datasets": [build.relation(one) for one in parents]} if len(parents) > 1 else {},
     )
 
 
-def _expected(config: Mapping[str, Any], severity: str) -> str:
+def _is_generic(node: Any) -> bool:
+    """A test that is given columns and arguments; the others are a select of their own."""
+    return getattr(node, "test_metadata", None) is not None
+
+
+def _expected(config: Any, severity: str) -> str:
     """How many failing rows are allowed: none, or dbt's threshold where one is set."""
-    threshold = "".join(str(config.get("warn_if" if severity == "warn" else "error_if") or "!=0").split())
+    threshold = "".join(str(config.warn_if if severity == "warn" else config.error_if).split())
     return "0" if threshold == "!=0" else threshold
 
 
-def _column(
-    build: DbtBuild, node: Mapping[str, Any], generic: Mapping[str, Any], parent: str, parents: list[str]
-) -> str | None:
+def _column(node: Any, parent: str, parents: list[str]) -> str | None:
     """The column of this data set: the tested one, or for the data set that is referred to, its ``field``."""
-    given = generic.get("kwargs") or {}
-    if len(parents) > 1 and parent != node.get("attached_node"):
+    if not _is_generic(node):
+        return None
+    given = node.test_metadata.kwargs
+    if len(parents) > 1 and parent != node.attached_node:
         return str(given["field"]) if given.get("field") else None
-    column = given.get("column_name") or node.get("column_name")
+    column = given.get("column_name") or node.column_name
     return str(column) if column else None
 
 
@@ -121,24 +124,24 @@ def _problem(tested: _Tested) -> str:
 
 
 def _test_of_nothing(
-    build: DbtBuild, node: Mapping[str, Any], result: Any, teller: Teller, run_facets: Mapping[str, RunFacet]
+    build: DbtBuild, node: Any, result: Any, teller: Teller, run_facets: Mapping[str, RunFacet]
 ) -> list[RunEvent]:
     from openlineage.client.facet_v2 import test_run
 
     started_at, ended_at = span(result)
-    has_failed = blocks(node, result)
+    has_failed = blocks(result)
     facets: dict[str, JobFacet] = {"dbt_node": node_facet(node)}
     execution = test_run.TestExecution(
-        name=node["name"],
+        name=node.name,
         status="pass" if str(result.status) == _PASSED else "fail",
-        severity=str((node.get("config") or {}).get("severity") or "error").lower(),
+        severity=str(node.config.severity).lower(),
         type="singular",
         actual=str(result.failures) if result.failures is not None else None,
         content=getattr(result.node, "compiled_code", None),
         contentType="sql",
     )
     return teller.events(
-        f"{build.settings.warehouse_path.stem}.{node['unique_id'].partition('.')[2]}.build.test",
+        f"{build.settings.warehouse_path.stem}.{node.unique_id.partition('.')[2]}.build.test",
         "TEST",
         started_at,
         ended_at,

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from oneledger.lineage.openlineage.datasets import DatasetName, warehouse_table
@@ -34,49 +32,40 @@ class DbtBuild:
 
     Attributes:
         settings: whose warehouse it was.
-        manifest: dbt's manifest of it.
+        manifest: dbt's manifest of it, as the object that dbt works with.
         results: dbt's results, tests included.
         rows_written: rows that an incremental model appended, by its unique id.
         full_refresh: whether incremental models were built from nothing.
     """
 
     settings: Settings
-    manifest: dict[str, Any]
+    manifest: Any
     results: Sequence[Any]
     rows_written: Mapping[str, int]
     full_refresh: bool
 
-    @classmethod
-    def read(
-        cls,
-        settings: Settings,
-        manifest_path: Path,
-        results: Sequence[Any],
-        rows_written: Mapping[str, int],
-        full_refresh: bool,
-    ) -> DbtBuild:
-        manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-        return cls(settings, manifest, results, rows_written, full_refresh)
+    def node(self, unique_id: str) -> Any:
+        """A model, seed or test of the manifest, or a source.
 
-    def node(self, unique_id: str) -> dict[str, Any] | None:
-        """A model, seed, test or source of the manifest."""
-        found = self.manifest["nodes"].get(unique_id) or self.manifest["sources"].get(unique_id)
-        return found if found is None else dict(found)
+        Raises:
+            KeyError: there is none.
+        """
+        return self.manifest.nodes.get(unique_id) or self.manifest.sources[unique_id]
 
     def is_dataset(self, unique_id: str) -> bool:
         return unique_id.partition(".")[0] in ("model", "seed", "source", "snapshot")
 
     def relation(self, unique_id: str) -> str:
         """``schema.name`` of a model, seed or source."""
-        node = self.node(unique_id) or {}
-        return f"{node['schema']}.{node.get('alias') or node.get('identifier') or node['name']}"
+        node = self.node(unique_id)
+        return f"{node.schema}.{getattr(node, 'alias', None) or node.identifier}"
 
     def dataset(self, unique_id: str) -> DatasetName:
         return warehouse_table(self.settings, self.relation(unique_id))
 
     def parents(self, unique_id: str) -> list[str]:
         """The data sets that a model or test reads."""
-        found = self.manifest.get("parent_map", {}).get(unique_id, [])
+        found = getattr(self.node(unique_id), "depends_on_nodes", [])
         return [one for one in dict.fromkeys(found) if self.is_dataset(one)]
 
     @cached_property

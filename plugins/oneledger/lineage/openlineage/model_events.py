@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oneledger.lineage.openlineage.datasets import column_lineage_facet, described, schema_facet
@@ -24,7 +23,7 @@ _FAILED = ("error", "fail", "runtime error")
 def tell_build(
     settings: Settings,
     run_id: str,
-    manifest_path: Path,
+    manifest: Any,
     results: Sequence[Any],
     rows_written: Mapping[str, int],
     full_refresh: bool,
@@ -34,7 +33,7 @@ def tell_build(
     Args:
         settings: whose warehouse it was; no other connection may be open on it for writing.
         run_id: the OneLedger run.
-        manifest_path: dbt's ``manifest.json`` of that build.
+        manifest: dbt's manifest of that build, as the object that dbt works with.
         results: dbt's results.
         rows_written: rows appended to incremental models, by unique id.
         full_refresh: whether incremental models were built from nothing.
@@ -43,7 +42,7 @@ def tell_build(
     def make() -> Iterator[RunEvent]:
         from oneledger.lineage.openlineage.assertion_events import assertion_events
 
-        build = DbtBuild.read(settings, manifest_path, results, rows_written, full_refresh)
+        build = DbtBuild(settings, manifest, results, rows_written, full_refresh)
         teller = Teller.for_run(run_id, "DBT")
         run_facets = _run_facets(build)
         yield from _model_events(build, teller, run_facets)
@@ -81,8 +80,8 @@ def _events_of(
     from openlineage.client.event_v2 import OutputDataset
 
     unique_id = result.node.unique_id
-    node = build.node(unique_id) or {}
-    kind = node["resource_type"]
+    node = build.node(unique_id)
+    kind = str(node.resource_type)
     has_failed = str(result.status) in _FAILED
     sql = getattr(result.node, "compiled_code", None)
     name = build.dataset(unique_id)
@@ -121,16 +120,16 @@ def inputs_of(build: DbtBuild, unique_id: str) -> list[InputDataset]:
     return [InputDataset(one.namespace, one.name) for one in dict.fromkeys(names)]
 
 
-def node_facet(node: Mapping[str, Any]) -> JobFacet:
+def node_facet(node: Any) -> JobFacet:
     """Where in the dbt project a job comes from."""
     from openlineage.common.provider.dbt.facets import DbtNodeJobFacet
 
     return DbtNodeJobFacet(
-        original_file_path=node.get("original_file_path"),
-        database=node.get("database"),
-        schema=node.get("schema"),
-        alias=node.get("alias"),
-        unique_id=node.get("unique_id"),
+        original_file_path=node.original_file_path,
+        database=node.database,
+        schema=node.schema,
+        alias=getattr(node, "alias", None) or node.identifier,
+        unique_id=node.unique_id,
     )
 
 
@@ -139,48 +138,46 @@ def _run_facets(build: DbtBuild) -> dict[str, RunFacet]:
     from openlineage.client.facet_v2 import processing_engine_run
     from openlineage.common.provider.dbt.facets import DbtRunRunFacet
 
-    metadata = build.manifest["metadata"]
+    metadata = build.manifest.metadata
     return {
         "processing_engine": processing_engine_run.ProcessingEngineRunFacet(
-            metadata["dbt_version"], "dbt", client_version
+            metadata.dbt_version, "dbt", client_version
         ),
         "dbt_run": DbtRunRunFacet(
-            invocation_id=metadata["invocation_id"],
-            project_name=metadata.get("project_name"),
+            invocation_id=metadata.invocation_id,
+            project_name=metadata.project_name,
             dbt_runtime="core",
             full_refresh=build.full_refresh,
         ),
     }
 
 
-def _job_facets(node: Mapping[str, Any], sql: str | None) -> dict[str, JobFacet]:
+def _job_facets(node: Any, sql: str | None) -> dict[str, JobFacet]:
     from openlineage.client.facet_v2 import documentation_job, ownership_job, sql_job
 
     facets: dict[str, JobFacet] = {"dbt_node": node_facet(node)}
     if sql:
         facets["sql"] = sql_job.SQLJobFacet(sql, "duckdb")
-    if node.get("description"):
-        facets["documentation"] = documentation_job.DocumentationJobFacet(node["description"])
-    if owner := _meta(node).get("owner"):
+    if node.description:
+        facets["documentation"] = documentation_job.DocumentationJobFacet(node.description)
+    if owner := node.config.meta.get("owner"):
         facets["ownership"] = ownership_job.OwnershipJobFacet([ownership_job.Owner(str(owner))])
     return facets
 
 
-def _dataset_facets(
-    build: DbtBuild, unique_id: str, node: Mapping[str, Any], counts: TableCounts | None
-) -> dict[str, DatasetFacet]:
+def _dataset_facets(build: DbtBuild, unique_id: str, node: Any, counts: TableCounts | None) -> dict[str, DatasetFacet]:
     from openlineage.client.facet_v2 import data_quality_metrics_dataset, dataset_type_dataset, datasource_dataset
 
     namespace = build.dataset(unique_id).namespace
     is_view = _materialized(unique_id, build) == "view"
-    texts = {name: column.get("description") or "" for name, column in node["columns"].items()}
+    texts = {name: column.description or "" for name, column in node.columns.items()}
     built = build.columns.get(build.relation(unique_id))
-    types = built.types if built else {name: column.get("data_type") or "" for name, column in node["columns"].items()}
+    types = built.types if built else {name: column.data_type or "" for name, column in node.columns.items()}
     facets: dict[str, DatasetFacet] = {
         "schema": schema_facet({name: (kind, texts.get(name, "")) for name, kind in types.items()}),
         "dataSource": datasource_dataset.DatasourceDatasetFacet(namespace, namespace),
         "datasetType": dataset_type_dataset.DatasetTypeDatasetFacet("VIEW" if is_view else "TABLE"),
-        **described(node.get("description") or "", str(_meta(node).get("owner") or "")),
+        **described(node.description, str(node.config.meta.get("owner") or "")),
     }
     if counts is not None:
         facets["dataQualityMetrics"] = data_quality_metrics_dataset.DataQualityMetricsDatasetFacet(
@@ -211,10 +208,4 @@ def _column_lineage(build: DbtBuild, unique_id: str, sql: str, store: EdgeStore)
 
 
 def _materialized(unique_id: str, build: DbtBuild) -> str:
-    node = build.node(unique_id) or {}
-    return str((node.get("config") or {}).get("materialized") or "table")
-
-
-def _meta(node: Mapping[str, Any]) -> dict[str, Any]:
-    meta: dict[str, Any] = (node.get("config") or {}).get("meta") or node.get("meta") or {}
-    return meta
+    return str(build.node(unique_id).config.materialized)
