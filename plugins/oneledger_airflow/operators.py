@@ -193,7 +193,8 @@ class RunEndOperator(BaseOperator):
         self.log.info("%s", end.text)
         export_channels()
         notices = send_notices(settings)
-        pack_old_files(settings)
+        if problem := pack_old_files(settings):
+            self.log.warning("%s", problem)
         for problem in notices.problems:
             self.log.error("notice not sent: %s", problem)
         if not end.is_good:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from oneledger.lineage.openlineage import configuration
@@ -30,8 +32,6 @@ class NightlyTale:
     """Tells the start of a run, beside its first step, and its end."""
 
     def __init__(self, settings: Settings, run_id: str) -> None:
-        import os
-
         self._settings = settings
         self._run_id = run_id
         self._started_at = utc_now()
@@ -49,9 +49,11 @@ class NightlyTale:
             return
         self._telling.start()
         own = str(nightly_run(self._run_id))
-        with as_parent(own, self._root or self._parent or own):
-            yield
-        self._telling.join()
+        try:
+            with as_parent(own, self._root or self._parent or own):
+                yield
+        finally:
+            self._telling.join()
 
     def end(self, problem: str) -> Told:
         """Tell the end: a failure when there is a problem."""
@@ -60,8 +62,8 @@ class NightlyTale:
             return [self._teller().end(self._start or self._begin(), utc_now(), problem=problem)]
 
         told = tell(self._settings, make)
-        pack_old_files(self._settings)
-        return told
+        problem = pack_old_files(self._settings)
+        return told if told.problem or not problem else replace(told, problem=problem)
 
     def _tell_start(self) -> None:
         tell(self._settings, lambda: [self._begin()])

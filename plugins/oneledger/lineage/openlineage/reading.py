@@ -148,21 +148,21 @@ def destination(settings: Settings) -> str:
     return configured_by() or str(events_dir(settings))
 
 
-def pack_old_files(settings: Settings) -> list[Path]:
-    """Compress the files of more than a week ago to a tenth; they stay readable. Returns the compressed ones."""
-    packed = []
+def pack_old_files(settings: Settings) -> str:
+    """Compress the files of more than a week ago to a tenth; they stay readable. Says why it could not, else ""."""
     last = f"{dt.datetime.now(CITY_TIMEZONE).date() - dt.timedelta(days=PACKED_AFTER_DAYS):%Y-%m-%d}"
-    for path in sorted(events_dir(settings).glob("*.jsonl")):
-        if path.stem >= last:
-            continue
-        target = path.with_name(f"{path.name}.gz")
-        partial = path.with_name(f".{path.name}.partial")
-        with gzip.open(partial, "wb") as stream:
-            stream.write(path.read_bytes())
-        partial.rename(target)
-        path.unlink()
-        packed.append(target)
-    return packed
+    folder = events_dir(settings)
+    try:
+        for path in sorted(folder.glob("*.jsonl")):
+            if path.stem < last:
+                partial = path.with_name(f".{path.name}.partial")
+                with gzip.open(partial, "wb") as stream:
+                    stream.write(path.read_bytes())
+                partial.rename(path.with_name(f"{path.name}.gz"))
+                path.unlink()
+    except OSError as error:
+        return f"old lineage events in {folder} could not be compressed: {error}"
+    return ""
 
 
 def _lines(folder: Path, since: dt.date | None) -> Iterator[EventLine]:

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import os
 import re
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -52,15 +53,7 @@ class RunName:
 
 def nightly_run(run_id: str) -> RunName:
     """The OneLedger run itself. Its UUID follows from the run id, so that every process gives the same."""
-    from openlineage.client.uuid import generate_static_uuid
-
-    begun = re.match(r"\d{8}T\d{6}Z", run_id)
-    instant = (
-        dt.datetime.strptime(begun[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=dt.UTC)
-        if begun
-        else dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
-    )
-    return RunName(configuration.namespace(), NIGHTLY_JOB, str(generate_static_uuid(instant, run_id.encode())))
+    return RunName(configuration.namespace(), NIGHTLY_JOB, str(uuid.uuid5(uuid.NAMESPACE_URL, f"oneledger:{run_id}")))
 
 
 def parent_of(run_id: str) -> tuple[RunName, RunName]:
