@@ -128,7 +128,8 @@ def _invoke_dbt(
             parsed = dbtRunner().invoke([*options, "parse", *places])
             if not parsed.success:
                 return None, [], str(parsed.exception)
-            runner = dbtRunner(manifest=parsed.result, callbacks=listeners)
+            manifest: Any = parsed.result
+            runner = dbtRunner(manifest=manifest, callbacks=listeners)
             result = runner.invoke([*options, "build", *places, *what])
         finally:
             # dbt keeps the file open for its next invocation in this process; other steps need it closed.
@@ -136,7 +137,7 @@ def _invoke_dbt(
                 DuckDBConnectionManager._ENV.close()
             DuckDBConnectionManager.close_all_connections()
     results = list(getattr(result.result, "results", None) or [])
-    return parsed.result, results, None if result.exception is None else str(result.exception)
+    return manifest, results, None if result.exception is None else str(result.exception)
 
 
 def _forget_other_project(settings: Settings, models_hash: str) -> None:
