@@ -253,6 +253,16 @@ def test_switched_off_nothing_is_told(project: Settings, monkeypatch: pytest.Mon
     assert not (project.home / "lineage").exists()
 
 
+def test_sql_that_cannot_be_read_costs_the_columns_of_its_model_only(project: Settings) -> None:
+    change(project, "models/pivoted.sql", "pivot {{ ref('visit') }} on month using sum(visitors)")
+    outcome = build_models(project, run_id="r1")
+    assert outcome.verdict == "good"
+    assert set(outcome.detail["lineage_events"]["without_columns"]) == {"main.pivoted"}
+    events = events_of(project, "r1")
+    assert "columnLineage" not in last_of(events, "pivoted.build.run")["outputs"][0]["facets"]
+    assert input_fields(last_of(events, "usage_month.build.run"), "name")
+
+
 def test_no_secret_of_a_connection_is_in_any_event(built: Built) -> None:
     texts = [path.read_text("utf-8") for path in events_dir(built.settings).iterdir()]
     assert texts

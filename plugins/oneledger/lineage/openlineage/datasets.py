@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oneledger.catalogue import Entity, Source
-from oneledger.lineage.openlineage.column_edges import ColumnEdge
+from oneledger.lineage.openlineage.dependencies import Dependency
 from oneledger.settings import ConfigurationError, Settings
 from oneledger.sources.connections import resolve_connection
 from oneledger.warehouse.contract import sql_type
@@ -137,23 +137,25 @@ def schema_facet(fields: Mapping[str, tuple[str, str]]) -> schema_dataset.Schema
 
 
 def column_lineage_facet(
-    edges: Iterable[ColumnEdge], names: Mapping[str, DatasetName]
+    dependencies: Iterable[Dependency], names: Mapping[str, DatasetName]
 ) -> column_lineage_dataset.ColumnLineageDatasetFacet | None:
-    """The edges of one model; None when there are none.
+    """What a table depends on; None when that is nothing.
 
-    ``names`` gives the data set of each relation; an edge to another relation is left out.
+    ``names`` gives the data set of each relation; what depends on another relation is left out.
     """
     from openlineage.client.facet_v2 import column_lineage_dataset as facet
 
     fields: dict[str, dict[tuple[str, str], list[facet.Transformation]]] = {}
     whole: dict[tuple[str, str], list[facet.Transformation]] = {}
-    for edge in edges:
+    for edge in dependencies:
         if edge.relation not in names:
             continue
         origin = (edge.relation, edge.source_column)
         target = fields.setdefault(edge.column, {}) if edge.column else whole
         target.setdefault(origin, []).append(
-            facet.Transformation("DIRECT" if edge.is_direct else "INDIRECT", edge.kind)
+            facet.Transformation(
+                "DIRECT" if edge.is_direct else "INDIRECT", edge.kind, edge.step or None, edge.is_masking or None
+            )
         )
 
     def inputs(found: Mapping[tuple[str, str], list[facet.Transformation]]) -> list[facet.InputField]:
@@ -169,9 +171,9 @@ def column_lineage_facet(
     )
 
 
-def same_columns(relation: str, columns: Sequence[tuple[str, str]], kind: str) -> list[ColumnEdge]:
-    """Edges from one relation, column by column: (column, source column)."""
-    return [ColumnEdge(column, relation, source_column, True, kind) for column, source_column in columns]
+def same_columns(relation: str, columns: Sequence[tuple[str, str]], kind: str) -> list[Dependency]:
+    """All columns from one relation: (column, source column)."""
+    return [Dependency(column, relation, source_column, kind) for column, source_column in columns]
 
 
 def _title(zh: str | None, en: str | None) -> str:

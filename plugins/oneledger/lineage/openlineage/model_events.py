@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from oneledger.lineage.openlineage.datasets import column_lineage_facet, described, schema_facet
@@ -39,19 +40,23 @@ def tell_build(
         full_refresh: whether incremental models were built from nothing.
     """
 
+    store = EdgeStore(settings.home / "lineage" / "column_edges.json")
+
     def make() -> Iterator[RunEvent]:
         from oneledger.lineage.openlineage.assertion_events import assertion_events
 
         build = DbtBuild(settings, manifest, results, rows_written, full_refresh)
         teller = Teller.for_run(run_id, "DBT")
         run_facets = _run_facets(build)
-        yield from _model_events(build, teller, run_facets)
+        yield from _model_events(build, teller, run_facets, store)
         yield from assertion_events(build, teller, run_facets)
 
-    return tell(settings, make)
+    return replace(tell(settings, make), without_columns=store.unread)
 
 
-def _model_events(build: DbtBuild, teller: Teller, run_facets: dict[str, RunFacet]) -> Iterator[RunEvent]:
+def _model_events(
+    build: DbtBuild, teller: Teller, run_facets: dict[str, RunFacet], store: EdgeStore
+) -> Iterator[RunEvent]:
     told = [
         result
         for result in build.results
@@ -63,7 +68,6 @@ def _model_events(build: DbtBuild, teller: Teller, run_facets: dict[str, RunFace
         if str(result.status) in _BUILT and _materialized(result.node.unique_id, build) != "view"
     ]
     counts = build.counts(tables)
-    store = EdgeStore(build.settings.home / "lineage" / "column_edges.json")
     for result in told:
         yield from _events_of(result, build, teller, run_facets, counts.get(result.node.unique_id), store)
     store.save()
@@ -204,7 +208,7 @@ def _column_lineage(build: DbtBuild, unique_id: str, sql: str, store: EdgeStore)
     own = build.relation(unique_id)
     read = [*relations, own]
     columns_of = {relation: list(build.columns[relation].types) for relation in read if relation in build.columns}
-    return column_lineage_facet(store.edges(own, sql, columns_of), relations)
+    return column_lineage_facet(store.dependencies(own, sql, columns_of), relations)
 
 
 def _materialized(unique_id: str, build: DbtBuild) -> str:

@@ -8,8 +8,8 @@ import importlib.metadata
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from oneledger.lineage.openlineage import configuration
@@ -38,16 +38,20 @@ class Told:
         seconds: what it took, from reading to sending.
         problem: why some were not; "" when all were.
         remedy: what to do then.
+        without_columns: by model, why its SQL could not be read, so that its event has no column lineage.
     """
 
     events_count: int = 0
     seconds: float = 0.0
     problem: str = ""
     remedy: str = ""
+    without_columns: Mapping[str, str] = field(default_factory=dict)
 
     def note_in(self, outcome: Outcome) -> None:
         """Say it in the outcome of the step: a count in ``detail``; a problem also makes a good one a warning."""
         outcome.detail["lineage_events"] = {"count": self.events_count, "seconds": round(self.seconds, 2)}
+        if self.without_columns:
+            outcome.detail["lineage_events"]["without_columns"] = dict(self.without_columns)
         if not self.problem:
             return
         outcome.detail["lineage_events"]["problem"] = self.problem
