@@ -138,11 +138,13 @@ def test_airflow_tells_its_runs_beside_what_they_carried_and_every_event_is_vali
 ) -> None:
     settings = Settings(home=city.home)
     jobs = {job["job"]: job for job in told_jobs(settings, city.run_id(first))["items"]}
-    assert {"build", "build.build_models", "build.admit", "publish.publish", "ingest_irs.ingest"} <= set(jobs)
+    assert {"build", "build.build_models", "build.admit", "publish.publish", "ingest_project_library.ingest"} <= set(
+        jobs
+    )
     told = [line for line in event_lines(settings) if line.run_id == city.run_id(first) and line.event is not None]
     parents = {line.event["job"]["name"]: line.event["run"]["facets"]["parent"] for line in told if line.event}
     for job, task, dag in (
-        ("ingest.irs.app", "ingest_irs.ingest", "ingest_irs"),
+        ("ingest.project_library.project", "ingest_project_library.ingest", "ingest_project_library"),
         ("warehouse.marts.oneledger.dim_app.build.run", "build.build_models", "build"),
         ("publish.evaluation.app_stars", "publish.publish", "publish"),
     ):
