@@ -11,8 +11,8 @@ from oneledger.settings import ConfigurationError
 
 # One module a room; each adds its verbs with ``register``.
 ROOMS = (
-    "city", "ingest", "nightly", "checks", "quarantine", "notices", "publishing", "rules", "evaluation", "doctor",
-    "lineage_events",
+    "city", "ingest", "nightly", "checks", "quarantine", "notices", "publishing", "rules", "evaluation", "verify",
+    "doctor", "lineage_events",
 )  # fmt: skip
 
 app = typer.Typer(

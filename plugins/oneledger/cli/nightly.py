@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from oneledger.cli.output import emit_json, errors, fail, finish, print_table, say
+from oneledger.cli.verify import print_anchor
 
 RUN_HELP = """Carry what is new from the sources to a published version, with live progress.
 
@@ -92,7 +93,7 @@ def status(as_json: Json = False) -> None:
 
     answer = read_status(load_settings())
     if as_json:
-        emit_json(answer)
+        emit_json({**answer, "anchor": answer["anchor"].anchor if answer["anchor"] else None})
         finish(answer["ok"])
     for item in answer["items"]:
         if item["ok"] and not item.get("is_warning"):
@@ -103,6 +104,7 @@ def status(as_json: Json = False) -> None:
         say(f"{mark} {item['name']}: {_plain(item['problem'])}{since}")
         say(f"    应为 expected: {_plain(item['expected'])}")
         say(f"    处理 remedy: {_plain(item['remedy'])}")
+    print_anchor(answer["anchor"])
     finish(answer["ok"])
 
 
@@ -258,6 +260,7 @@ def _print_report(report: Any) -> None:
         as_of = report.published.as_of_on
         say(f"已发布 published: {report.published.version}, data as of {as_of}, {report.published.path}")
         say(f"内容哈希 content hash: {report.published.content_hash}")
+    print_anchor(report.anchor)
     mark = "[green]✓[/green]" if report.is_published else "[red]✗[/red]"
     say(f"{mark} {report.run_id}: {report.verdict}")
     say("接下来 next: oneledger reconcile" if report.is_published else "接下来 next: oneledger status")
@@ -277,6 +280,7 @@ def _as_json(report: Any) -> dict[str, Any]:
         "version": report.published.version if report.published else None,
         "content_hash": report.published.content_hash if report.published else None,
         "as_of_on": report.published.as_of_on if report.published else None,
+        "anchor": report.anchor.anchor if report.anchor else None,
     }
 
 

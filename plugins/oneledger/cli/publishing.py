@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from oneledger.cli.output import emit_json, fail, finish, print_table, say
+from oneledger.cli.verify import say_anchor
 
 QUERY_HELP = """Ask a published version in SQL: marts.…, evaluation.…, and daily facts as facts.…; nothing can be written.
 
@@ -155,11 +156,13 @@ def reconcile(version: Version = "current", as_json: Json = False) -> None:
             say(f"    {item['remedy']}".replace("[", r"\["))
     matched = sum(item["is_matched"] is True for item in items)
     say(f"{matched} of {len(items)} published figures match. 公布数字 {len(items)} 项，一致 {matched} 项。")
+    say_anchor()
     finish(answer["ok"])
 
 
 def versions(as_json: Json = False) -> None:
     """List published versions, newest first."""
+    from oneledger.audit.anchors import current_anchor
     from oneledger.publishing.versions import current_version, list_versions
     from oneledger.settings import load_settings
 
@@ -176,12 +179,14 @@ def versions(as_json: Json = False) -> None:
         }
         for one in reversed(list_versions(settings))
     ]
+    anchor = current_anchor(settings)
     if as_json:
-        emit_json({"ok": True, "items": items})
+        emit_json({"ok": True, "items": items, "anchor": anchor.anchor if anchor else None})
         return
     headings = {"version": "版本 version", "is_current": "当前 current", "created_at": "发布 created (UTC)",
                 "as_of_on": "数据截至 as of", "content_hash": "内容哈希 content hash"}  # fmt: skip
     print_table(items, headings)
+    say_anchor()
 
 
 def _distinct(columns: list[str]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import duckdb
 
+from oneledger.audit.anchors import current_anchor
 from oneledger.publishing.query import open_version
 from oneledger.publishing.versions import CURRENT, resolve
 from oneledger.settings import ConfigurationError, Settings
@@ -20,7 +21,7 @@ def reconcile(settings: Settings, version: str = CURRENT) -> dict[str, Any]:
     """Read ``marts.published_figure`` of a version.
 
     Returns:
-        ``{ok, version, as_of_on, items}``; an item has the columns of ``marts.published_figure`` and, when the
+        ``{ok, version, as_of_on, anchor, items}``; an item has the columns of ``marts.published_figure`` and, when the
         figures do not match, ``problem``, ``expected`` and ``remedy`` (Chinese and English in one text each).
 
     Raises:
@@ -39,10 +40,12 @@ def reconcile(settings: Settings, version: str = CURRENT) -> dict[str, Any]:
     for item in items:
         if item["is_matched"] is not True:
             item.update(_failure(item))
+    anchor = current_anchor(settings)
     return {
         "ok": bool(items) and all(item["is_matched"] is True for item in items),
         "version": found.version,
         "as_of_on": found.as_of_on,
+        "anchor": anchor.anchor if anchor else None,
         "items": items,
     }
 
