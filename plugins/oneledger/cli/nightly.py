@@ -206,6 +206,8 @@ def print_report(report: Any) -> None:
             "since": "自 since (UTC)", "who": "责任与处理 who and how",
         }  # fmt: skip
         print_table(rows, headings, title="未通过的检查 checks that did not pass")
+    if report.lineage_problem:
+        say(f"[yellow]血缘事件 lineage:[/yellow] {_plain(report.lineage_problem)}")
     for sentence in report.missing:
         say(f"[yellow]缺少 missing:[/yellow] {_plain(sentence)}")
     if report.problem:
@@ -232,6 +234,7 @@ def report_as_json(report: Any) -> dict[str, Any]:
         "steps": report.steps,
         "counts": report.counts,
         "missing": report.missing,
+        "lineage_problem": report.lineage_problem,
         "failed_checks": [dataclasses.asdict(one) for one in report.failed_checks],
         "version": report.published.version if report.published else None,
         "content_hash": report.published.content_hash if report.published else None,

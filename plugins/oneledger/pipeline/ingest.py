@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from oneledger.audit.seals import seal_landing
 from oneledger.catalogue import Catalogue, Entity, Source
 from oneledger.landing import LandingIndex, LandingWriter, SourceBusyError, source_lock
+from oneledger.lineage.openlineage.delivery_events import tell_ingest
 from oneledger.outcomes import Outcome, record_outcome
 from oneledger.pipeline.deliveries import DeliveryTaker, Progress
 from oneledger.raw import missing_batches, raw_connection, remake
@@ -69,10 +70,12 @@ def ingest_source(
         return []
     try:
         with source_lock(settings, source.id, run_id):
-            return _ingest_locked(source, wanted, settings, catalogue, run_id, progress, is_anew)
+            outcomes = _ingest_locked(source, wanted, settings, catalogue, run_id, progress, is_anew)
     except SourceBusyError as error:
         outcome = Outcome(run_id, "extract", "failed", source.id, message=str(error), remedy=error.remedy)
         return [record_outcome(outcome, settings.outcomes_dir)]
+    problem = tell_ingest(settings, source, run_id, outcomes).record_problem(settings, run_id, "load_raw")
+    return [*outcomes, problem] if problem else outcomes
 
 
 def _ingest_locked(

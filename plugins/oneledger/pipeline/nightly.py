@@ -14,6 +14,7 @@ from oneledger.audit.anchors import Anchor, current_anchor
 from oneledger.audit.seals import present_anchor, seal_rules
 from oneledger.audit.signing import signing_key
 from oneledger.catalogue import load_catalogue
+from oneledger.lineage.openlineage.nightly_events import NightlyTale
 from oneledger.outcomes import Outcome, new_run_id, read_outcomes, record_outcome
 from oneledger.pipeline.ingest import active_sources
 from oneledger.pipeline.steps import STEPS, StepName, Steps, steps_from
@@ -56,6 +57,7 @@ class RunReport:
         published: the version that readers see now.
         anchor: the head of the ledger of seals when the run had ended, for outsiders to keep.
         problem: why the run ended before publishing, and what to do.
+        lineage_problem: why the end of the run could not be told as a lineage event; the data are not concerned.
     """
 
     run_id: str
@@ -68,6 +70,7 @@ class RunReport:
     anchor: Anchor | None = None
     problem: str = ""
     remedy: str = ""
+    lineage_problem: str = ""
 
     @property
     def is_published(self) -> bool:
@@ -120,12 +123,15 @@ def run(
     run_id = new_run_id()
     report = RunReport(run_id)
     nightly = _Nightly(Steps(settings, catalogue, run_id, chosen if sources else None), chosen, progress, report)
+    tale = NightlyTale(settings, run_id)
     try:
-        nightly.carry_out(todo)
+        with tale.told():
+            nightly.carry_out(todo)
     except _StopError as stop:
         report.problem, report.remedy = stop.problem, stop.remedy
     except (WriterBusyError, PublishRefusedError, ExpectationError) as error:
         report.problem, report.remedy = str(error), "oneledger status"
+    report.lineage_problem = tale.end(report.problem).problem
     records = list(read_outcomes(settings.outcomes_dir, run_id))
     report.missing = what_is_missing(records)
     report.counts = _counts(records)
