@@ -149,9 +149,7 @@ def _walk(node: exp.Expr, names: Names, kind: str, text: str, masked: bool) -> I
     elif isinstance(node, exp.DataType | exp.Identifier | exp.Literal):
         return
     else:
-        is_hash = isinstance(node, _HASHES) or (
-            isinstance(node, exp.Anonymous) and function_name(node) in _HASH_NAMES
-        )
+        is_hash = isinstance(node, _HASHES) or (isinstance(node, exp.Anonymous) and function_name(node) in _HASH_NAMES)
         deeper = kind if kind != "identity" else TRANSFORMATION
         for child in node.iter_expressions():
             yield from _walk(child, names, deeper, text, masked or is_hash)
@@ -194,4 +192,3 @@ def _window(node: exp.Window, names: Names, kind: str, text: str, masked: bool) 
     value = kind if kind in INDIRECT else TRANSFORMATION if stays else AGGREGATION
     for child in inner.iter_expressions():
         yield from _walk(child, names, value, text, masked or counts)
-

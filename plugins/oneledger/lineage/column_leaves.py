@@ -39,18 +39,14 @@ def source_lineage(
         Nodes, edges, what is known of each relation, and notes on contracts that differ from the version's.
     """
     contracts = contracts_of(models)
-    tables = {
-        one.name.partition(".")[2]: one for one in models.relations.values() if one.schema == "admitted"
-    }
+    tables = {one.name.partition(".")[2]: one for one in models.relations.values() if one.schema == "admitted"}
     nodes: dict[str, ColumnNode] = {}
     edges: list[GraphEdge] = []
     relations: dict[str, dict[str, Any]] = {}
     notes: list[str] = []
     for table in sorted(tables):
         admitted = f"admitted.{table}"
-        entities = [
-            one for one in catalogue.entities_of_table(table) if not contracts or one.full_id in contracts
-        ]
+        entities = [one for one in catalogue.entities_of_table(table) if not contracts or one.full_id in contracts]
         if not entities:
             notes.append(
                 f"{admitted} is in this version, but no source of today's catalogue is admitted into it: "

@@ -105,9 +105,14 @@ def _output(node: exp.Expr, names: Defined, where: Where) -> Output | None:
 def _set_operation(node: exp.SetOperation, names: Defined, where: Where) -> Output | None:
     branches = []
     one: exp.Expr = node
-    while isinstance(one, exp.SetOperation) and type(one) is type(node) and one.args.get("with_") in (
-        None,
-        node.args.get("with_"),
+    while (
+        isinstance(one, exp.SetOperation)
+        and type(one) is type(node)
+        and one.args.get("with_")
+        in (
+            None,
+            node.args.get("with_"),
+        )
     ):
         branches.append(one.expression)
         one = one.this

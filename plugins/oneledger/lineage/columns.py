@@ -117,7 +117,9 @@ def _edges(target: str, uses: Uses, where: Where) -> list[ColumnEdge]:
     return list(found.values())
 
 
-def column_graph(models: VersionModels, catalogue: Catalogue, columns: Mapping[str, QueryColumns] | None = None) -> ColumnGraph:
+def column_graph(
+    models: VersionModels, catalogue: Catalogue, columns: Mapping[str, QueryColumns] | None = None
+) -> ColumnGraph:
     """The graph of a version: sources, admitted tables, rules, models, marts and evaluation.
 
     Args:
