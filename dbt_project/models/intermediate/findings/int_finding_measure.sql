@@ -10,6 +10,17 @@ with period as (
 ),
 
 {% for metric in metrics -%}
+{% if metric.observed -%}
+observed_{{ metric.metric_id }} as (
+    select
+        period.period_start_on,
+        cast(count(seen.{{ metric.observed_column }}) as bigint) as rows_count
+    from period
+    left join {{ ref(metric.observed) }} as seen on {{ metric.observed_filter }}
+    group by period.period_start_on
+),
+
+{% endif -%}
 metric_{{ metric.metric_id }} as (
     select
         '{{ metric.metric_id }}' as metric_id,
@@ -24,14 +35,7 @@ metric_{{ metric.metric_id }} as (
         {{ dated_from(metric) }} as dated_from_on
     from period
     {% if metric.observed -%}
-    inner join (
-        select
-            period.period_start_on,
-            cast(count(seen.{{ metric.observed_column }}) as bigint) as rows_count
-        from period
-        left join {{ ref(metric.observed) }} as seen on {{ metric.observed_filter }}
-        group by period.period_start_on
-    ) as observed on period.period_start_on = observed.period_start_on
+    inner join observed_{{ metric.metric_id }} as observed on period.period_start_on = observed.period_start_on
     {% endif -%}
     left join {{ ref(metric.mart) }} as fact on {{ metric.filter }}
     {% for join in metric.joins or [] -%}

@@ -86,18 +86,21 @@ joined as (
         listed.as_of_on
     from {{ ref('mart_rectification') }} as listed
     left join rule
-        on listed.list_year = rule.list_year and listed.finding_number = rule.finding_number
-        and listed.as_of_on between rule.effective_from and rule.effective_to
+        on
+            listed.list_year = rule.list_year and listed.finding_number = rule.finding_number
+            and listed.as_of_on between rule.effective_from and rule.effective_to
     left join newest
         on listed.list_year = newest.list_year and listed.finding_number = newest.finding_number
     left join {{ ref('mart_finding_history') }} as history
-        on newest.list_year = history.list_year
-        and newest.finding_number = history.finding_number
-        and newest.month = history.month
+        on
+            newest.list_year = history.list_year
+            and newest.finding_number = history.finding_number
+            and newest.month = history.month
     left join lead_metric
-        on listed.list_year = lead_metric.list_year
-        and listed.finding_number = lead_metric.finding_number
-        and lead_metric.position = 1
+        on
+            listed.list_year = lead_metric.list_year
+            and listed.finding_number = lead_metric.finding_number
+            and lead_metric.position = 1
 )
 
 select

@@ -7,9 +7,10 @@ with finding as (
         rule.closing_share
     from {{ ref('mart_rectification') }} as listed
     inner join {{ ref('finding_rule') }} as rule
-        on listed.list_year = rule.list_year and listed.finding_number = rule.finding_number
-        and listed.as_of_on >= rule.effective_from
-        and listed.as_of_on <= coalesce(rule.effective_to, date '9999-12-31')
+        on
+            listed.list_year = rule.list_year and listed.finding_number = rule.finding_number
+            and listed.as_of_on >= rule.effective_from
+            and listed.as_of_on <= coalesce(rule.effective_to, date '9999-12-31')
 ),
 
 counted as (
@@ -35,9 +36,9 @@ counted as (
             metric.title_en || ': ' || {{ plain_number('metric.value') }}, '; ' order by metric.metric_order
         ) filter (where metric.state = 'missed') as missed_en,
         string_agg(metric.title_zh, '；' order by metric.metric_order)
-            filter (where metric.state = 'cannot_determine') as undetermined_zh,
+        filter (where metric.state = 'cannot_determine') as undetermined_zh,
         string_agg(metric.title_en || ' (' || metric.reason || ')', '; ' order by metric.metric_order)
-            filter (where metric.state = 'cannot_determine') as undetermined_en
+        filter (where metric.state = 'cannot_determine') as undetermined_en
     from {{ ref('mart_finding_metric_month') }} as metric
     inner join finding
         on metric.list_year = finding.list_year and metric.finding_number = finding.finding_number

@@ -77,13 +77,15 @@ select
     metric.source
 from {{ ref('mart_finding_metric_month') }} as metric
 inner join newest
-    on metric.list_year = newest.list_year
-    and metric.finding_number = newest.finding_number
-    and metric.metric_id = newest.metric_id
-    and metric.month = newest.month
+    on
+        metric.list_year = newest.list_year
+        and metric.finding_number = newest.finding_number
+        and metric.metric_id = newest.metric_id
+        and metric.month = newest.month
 inner join period on metric.month = period.period_start_on
 inner join definition on metric.metric_id = definition.metric_id
 inner join remedy
-    on metric.list_year = remedy.list_year
-    and metric.finding_number = remedy.finding_number
-    and metric.metric_id = remedy.metric_id
+    on
+        metric.list_year = remedy.list_year
+        and metric.finding_number = remedy.finding_number
+        and metric.metric_id = remedy.metric_id

@@ -20,9 +20,10 @@ finding as (
         coalesce(rule.remedy_on, listed.second_due_on) as remedy_on
     from {{ ref('mart_rectification') }} as listed
     inner join {{ ref('finding_rule') }} as rule
-        on listed.list_year = rule.list_year and listed.finding_number = rule.finding_number
-        and listed.as_of_on >= rule.effective_from
-        and listed.as_of_on <= coalesce(rule.effective_to, date '9999-12-31')
+        on
+            listed.list_year = rule.list_year and listed.finding_number = rule.finding_number
+            and listed.as_of_on >= rule.effective_from
+            and listed.as_of_on <= coalesce(rule.effective_to, date '9999-12-31')
 ),
 
 -- A month is judged by the target in force on its last day; months before any target, by the first one.
@@ -71,8 +72,9 @@ measured as (
     inner join target
         on finding.list_year = target.list_year and finding.finding_number = target.finding_number
     inner join {{ ref('int_finding_measure') }} as measure
-        on target.metric_id = measure.metric_id
-        and measure.measured_on between target.effective_from and target.effective_to
+        on
+            target.metric_id = measure.metric_id
+            and measure.measured_on between target.effective_from and target.effective_to
 ),
 
 found as (
@@ -115,9 +117,10 @@ compared as (
         measured.comparison in ('at_least', 'greater_than', 'above_found') as is_higher_better
     from measured
     left join found
-        on measured.list_year = found.list_year
-        and measured.finding_number = found.finding_number
-        and measured.metric_id = found.metric_id
+        on
+            measured.list_year = found.list_year
+            and measured.finding_number = found.finding_number
+            and measured.metric_id = found.metric_id
 ),
 
 judged as (
@@ -163,7 +166,10 @@ judged as (
             when target is null then 'found_value_unknown'
             when comparison in ('at_most', 'below_found') and value <= target and coalesce(upper_value > target, true)
                 then 'members_not_judged'
-            when comparison not in ('at_most', 'below_found') and value < target and coalesce(upper_value >= target, true)
+            when
+                comparison not in ('at_most', 'below_found')
+                and value < target
+                and coalesce(upper_value >= target, true)
                 then 'members_not_judged'
         end as reason
     from compared
