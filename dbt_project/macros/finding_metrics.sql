@@ -16,7 +16,7 @@
 {%- set in_month = "fact.month = period.period_start_on" -%}
 {%- set is_low = "fact.verdict in ('low_use', 'unused')" -%}
 {%- set not_judged = "fact.verdict in ('collector_outage', 'not_measured')" -%}
-{%- set round_end = "last_day(make_date(cast(left(fact.round, 4) as integer), 3 * cast(right(fact.round, 1) as integer), 1))" -%}
+{%- set round_end = "last_day(make_date(try_cast(left(fact.round, 4) as integer), 3 * try_cast(regexp_extract(fact.round, 'Q([1-4])$', 1) as integer), 1))" -%}
 {%- set is_waiting = "greatest(fact.published_on, other.declared_on) + cast(period.release_after_ledger_days as integer) < period.period_end_on and coalesce(fact.first_released_on, date '9999-12-31') > period.period_end_on" -%}
 {%- set is_quiet = "fact.visitors_count < period.low_use_daily_visitors * fact.days_reported_count" -%}
 {%- set is_listed_still = "other.listed_on <= period.period_end_on and coalesce(other.delisted_on, date '9999-12-31') > period.period_end_on" -%}

@@ -1,14 +1,16 @@
-"""The ten findings of the reference city, computed again from the written source systems with SQL of this file alone."""
+"""The ten findings of the reference city, computed again from the written source systems with SQL of its own."""
 
 from __future__ import annotations
 
 import datetime as dt
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import openpyxl
+import pandas
 import pytest
 
 from oneledger.city.names import IT_SPENDING_SUMMARIES
@@ -25,8 +27,6 @@ def written(reference_city: Installation, tmp_path_factory: pytest.TempPathFacto
     """The city's systems as plain tables: IRS, the portals, the library (``library_…``) and the workbooks."""
     folder = reference_city.home / "city"
     connection = source_views(folder, tmp_path_factory.mktemp("written"))
-    import sqlite3
-
     with sqlite3.connect(folder / "project_library.db") as library:
         for table in ("project", "project_stage_event", "pre_review", "project_app_link"):
             cursor = library.execute(f"select * from {table}")
@@ -55,9 +55,10 @@ def _lines(path: Path, width: int) -> list[list[str | None]]:
 
 
 def _table(connection: duckdb.DuckDBPyConnection, name: str, columns: list[str], rows: list[Any]) -> None:
-    values = [list(row.values()) if isinstance(row, dict) else row for row in rows]
-    connection.execute(f"create table {name} ({', '.join(f'{column} varchar' for column in columns)})")
-    connection.executemany(f"insert into {name} values ({', '.join('?' * len(columns))})", values)
+    frame = pandas.DataFrame([list(row.values()) if isinstance(row, dict) else row for row in rows], columns=columns)
+    connection.register("frame", frame)
+    connection.execute(f"create table {name} as select columns(*)::varchar from frame")
+    connection.unregister("frame")
 
 
 def one(connection: duckdb.DuckDBPyConnection, sql: str, **values: Any) -> Any:
@@ -84,7 +85,8 @@ def test_projects_linked_on_declaration_and_overdue_acceptance(
             and link.linked_on::date <= $day)) / count(*)::double
         from library_project as p
         inner join irs_departments as owner on p.department_id = owner."departmentId"
-        where p.level = '市本级' and p.family in ('重大应用类', '应用系统类') and p.declared_on[:7] = strftime($day, '%Y-%m')
+        where p.level = '市本级' and p.family in ('重大应用类', '应用系统类')
+            and p.declared_on[:7] = strftime($day, '%Y-%m')
             and owner.kind not in ('state_owned_enterprise', 'hospital', 'university')
         """,
         day=day,
@@ -122,14 +124,17 @@ def test_spending_that_looks_like_it_and_names_no_project(
     wan = one(
         written,
         """select sum(wan::decimal(18, 2)) from spending
-        where project is null and list_contains($words, summary) and voucher like 'PZ' || strftime($day, '%Y%m') || '%'""",
+        where project is null and list_contains($words, summary)
+            and voucher like 'PZ' || strftime($day, '%Y%m') || '%'""",
         day=day, words=words,
     )  # fmt: skip
     assert valued(reference_city, "unlinked_it_spend_cny", day) == float(wan) * 10_000 > 0
 
 
 @DAYS
-def test_projects_of_a_ledger_that_wait_for_their_money(day: dt.date, written: Any, reference_city: Installation) -> None:
+def test_projects_of_a_ledger_that_wait_for_their_money(
+    day: dt.date, written: Any, reference_city: Installation
+) -> None:
     waiting = one(
         written,
         """
@@ -172,8 +177,8 @@ def test_key_apps_without_a_request_and_the_time_to_open(
         written,
         """
         with two_months as (select [strftime($day, '%m'), strftime($day - interval 1 month, '%m')] as months)
-        select count(*) filter (where "appliedAt"[:4] = '2022') / count(*) filter (where "appliedAt"[:4] = '2021')::double
-            - 1
+        select count(*) filter (where "appliedAt"[:4] = '2022')
+            / count(*) filter (where "appliedAt"[:4] = '2021')::double - 1
         from irs_sharing_requests, two_months where list_contains(months, "appliedAt"[6:7])
         """,
         day=day,

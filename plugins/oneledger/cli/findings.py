@@ -145,8 +145,8 @@ def _print_finding(answer: dict[str, Any]) -> None:
         }
         for month in answer["history"]
     ]
-    print_table(rows, {"month": "月份 month", "state": "状态 state", "values": "各指标 metrics", "reason": "原因 reason"},
-                title="沿革 history")  # fmt: skip
+    headings = {"month": "月份 month", "state": "状态 state", "values": "各指标 metrics", "reason": "原因 reason"}
+    print_table(rows, headings, title="沿革 history")
 
 
 def _print_metric(metric: dict[str, Any]) -> None:

@@ -228,6 +228,8 @@ def _silent_line(line: str) -> None:
 
 
 def _print_report(report: Any) -> None:
+    from oneledger.findings import told
+
     if report.failed_checks:
         rows = [
             {
@@ -256,6 +258,8 @@ def _print_report(report: Any) -> None:
         as_of = report.published.as_of_on
         say(f"已发布 published: {report.published.version}, data as of {as_of}, {report.published.path}")
         say(f"内容哈希 content hash: {report.published.content_hash}")
+    for line in told(report.findings_changed):
+        say(line)
     mark = "[green]✓[/green]" if report.is_published else "[red]✗[/red]"
     say(f"{mark} {report.run_id}: {report.verdict}")
     say("接下来 next: oneledger reconcile" if report.is_published else "接下来 next: oneledger status")
@@ -270,6 +274,7 @@ def _as_json(report: Any) -> dict[str, Any]:
         "steps": report.steps,
         "counts": report.counts,
         "missing": report.missing,
+        "findings_changed": report.findings_changed,
         "failed_checks": [dataclasses.asdict(one) for one in report.failed_checks],
         "version": report.published.version if report.published else None,
         "content_hash": report.published.content_hash if report.published else None,

@@ -116,17 +116,26 @@ def state_changes(settings: Settings, version: PublishedVersion | None = None) -
 
     A version from before the findings were judged knows none and gives no change.
     """
-    versions = [one for one in list_versions(settings)]
+    versions = list_versions(settings)
     now = version or current_version(settings)
     earlier = [one for one in versions if now is not None and one.version < now.version]
     if now is None or not earlier:
         return []
-    before = _states(settings, earlier[-1])
+    before = finding_states(settings, earlier[-1])
     changed = []
-    for key, row in _states(settings, now).items():
+    for key, row in finding_states(settings, now).items():
         if key in before and before[key]["state"] != row["state"]:
             changed.append({**row, "before": before[key]["state"], "now": row["state"]})
     return changed
+
+
+def told(changes: list[Row]) -> list[str]:
+    """A line for each change of ``state_changes``, as the nightly prints it."""
+    return [
+        f"问题 finding {one['list_year']}/{one['finding_number']} {one['title_zh']}: {one['before']} → {one['now']}. "
+        f"{one['reason_zh']} {one['reason_en']} ({one['office']})"
+        for one in changes
+    ]
 
 
 def evidence_versions(settings: Settings) -> dict[str, str]:
@@ -139,7 +148,11 @@ def evidence_versions(settings: Settings) -> dict[str, str]:
     current = current_version(settings)
     if current is None:
         return {}
-    shown = [(one.version, _states(settings, one)) for one in list_versions(settings) if one.version <= current.version]
+    shown = [
+        (one.version, finding_states(settings, one))
+        for one in list_versions(settings)
+        if one.version <= current.version
+    ]
     for key, row in (shown[-1][1] if shown else {}).items():
         if row["state"] == "closed":
             continue
@@ -163,8 +176,9 @@ def _since(states: list[tuple[str, str]]) -> str:
     return name
 
 
-def _states(settings: Settings, version: PublishedVersion) -> dict[tuple[int, int], Row]:
-    columns = "list_year, finding_number, title_zh, title_en, office, state, reason_zh, reason_en"
+def finding_states(settings: Settings, version: PublishedVersion) -> dict[tuple[int, int], Row]:
+    """State, office and reason of each finding of a version, by year and number; none in a version that judges none."""
+    columns = "list_year, finding_number, title_zh, title_en, office, state, reopened_on, reason_zh, reason_en"
     with open_version(settings, version) as connection:
         try:
             cursor = connection.execute(f"select {columns} from marts.finding order by 1, 2")
@@ -217,8 +231,7 @@ def _failure(item: Row, remedy: str | None) -> Row:
     return {
         "problem": f"{item['title_zh']} {item['title_en'] or ''}: {item['state']}. {late}"
         f"{item['reason_zh']}。 {item['reason_en']}.",
-        "expected": f"整改之后的数据达到目标，{item['second_due_on']}前完成 data from after the remedy meet the targets by "
-        f"{item['second_due_on']}",
+        "expected": f"{item['second_due_on']}前数据达到目标 data from after the remedy meet the targets by then",
         "remedy": f"{item['office']}: {remedy or '报告整改完成情况 report the remedy done'}. "
         f"oneledger findings show {item['finding_number']}",
     }

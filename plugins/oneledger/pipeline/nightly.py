@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from oneledger.catalogue import load_catalogue
+from oneledger.findings import state_changes
 from oneledger.outcomes import Outcome, new_run_id, read_outcomes, record_outcome
 from oneledger.pipeline.ingest import active_sources
 from oneledger.pipeline.steps import STEPS, StepName, Steps, steps_from
@@ -51,6 +52,7 @@ class RunReport:
         failed_checks: checks that did not pass, what blocks first.
         counts: rows received, accepted, quarantined and superseded by admission.
         published: the version that readers see now.
+        findings_changed: findings of the audit whose state the new version changed (``findings.state_changes``).
         problem: why the run ended before publishing, and what to do.
     """
 
@@ -61,6 +63,7 @@ class RunReport:
     failed_checks: list[CheckResult] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     published: PublishedVersion | None = None
+    findings_changed: list[dict[str, Any]] = field(default_factory=list)
     problem: str = ""
     remedy: str = ""
 
@@ -125,6 +128,8 @@ def run(
     report.counts = _counts(records)
     report.verdict = "not_published" if report.problem else verdict_of(records)
     report.published = current_version(settings)
+    if report.published is not None and report.published.manifest.get("run_id") == run_id:
+        report.findings_changed = state_changes(settings, report.published)
     return report
 
 
