@@ -12,7 +12,7 @@ from oneledger.settings import ConfigurationError
 # One module a room; each adds its verbs with ``register``.
 ROOMS = (
     "city", "ingest", "nightly", "checks", "quarantine", "notices", "publishing", "rules", "evaluation", "findings",
-    "doctor",
+    "backfill", "doctor",
 )  # fmt: skip
 
 app = typer.Typer(
