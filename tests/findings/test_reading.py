@@ -12,7 +12,7 @@ from oneledger.publishing.publish import publish
 from oneledger.publishing.versions import PublishedVersion, resolve
 from oneledger.settings import ConfigurationError, Settings
 from oneledger.warehouse.connection import open_warehouse
-from tests.publishing.conftest import add_usage, open_gates
+from tests.publishing.conftest import add_usage, open_gates, small_installation
 
 FINDING = """
 create or replace table marts.finding as
@@ -37,7 +37,12 @@ def published(settings: Settings, number: int, **states: str) -> PublishedVersio
     return publish(settings, run_id=f"run-{number}")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return small_installation(tmp_path_factory.mktemp("findings"))
+
+
+@pytest.fixture(scope="module")
 def versions(settings: Settings) -> list[PublishedVersion]:
     """Finding 5 is closed in the third version and falls back in the fifth; 8 is closed at the end."""
     publish(settings, run_id="before the findings were judged")
@@ -71,19 +76,6 @@ def test_a_finding_that_is_not_closed_needs_the_versions_that_show_how_it_came_t
     }
 
 
-def test_a_finding_that_fell_back_is_a_cause_until_it_is_closed_again(
-    settings: Settings, versions: list[PublishedVersion]
-) -> None:
-    def causes() -> list[Any]:
-        return [one for one in open_causes(settings) if one.cause_id.startswith("finding:")]
-
-    (cause,) = causes()
-    assert (cause.cause_id, cause.severity, cause.owner) == ("finding:2022/5", "warn", "政务服务处")
-    assert cause.since == "2022-12-31" and cause.command == "oneledger findings show 5"
-    published(settings, 7, f5="closed", f8="closed")
-    assert causes() == []
-
-
 def test_an_overdue_finding_says_what_is_wrong_and_what_to_do(
     settings: Settings, versions: list[PublishedVersion]
 ) -> None:
@@ -98,3 +90,16 @@ def test_a_version_from_before_the_findings_says_so(settings: Settings, versions
     first = resolve(settings, sorted(path.name for path in settings.published_dir.glob("2*"))[0])
     with pytest.raises(ConfigurationError, match="does not hold the findings"):
         list_findings(settings, first.version)
+
+
+def test_a_finding_that_fell_back_is_a_cause_until_it_is_closed_again(
+    settings: Settings, versions: list[PublishedVersion]
+) -> None:
+    def causes() -> list[Any]:
+        return [one for one in open_causes(settings) if one.cause_id.startswith("finding:")]
+
+    (cause,) = causes()
+    assert (cause.cause_id, cause.severity, cause.owner) == ("finding:2022/5", "warn", "政务服务处")
+    assert cause.since == "2022-12-31" and cause.command == "oneledger findings show 5"
+    published(settings, 7, f5="closed", f8="closed")
+    assert causes() == []

@@ -47,7 +47,7 @@ Name = Annotated[str, typer.Option(help="Who does this, a person.")]
 Reason = Annotated[str, typer.Option(help="Why, in a sentence.")]
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 Which = Annotated[str, typer.Argument(metavar="BACKFILL", help="Its id, the start of it, or newest.")]
-Day = Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"])]
+_DAY = ["%Y-%m-%d"]
 
 _STATES = {"planned": "待审核", "applying": "执行中", "applied": "已执行", "failed": "失败", "abandoned": "已放弃"}
 _SHOWN = 20
@@ -69,13 +69,19 @@ def plan(
     name: Name,
     reason: Reason,
     entity: Annotated[str | None, typer.Option(help="Which entity; needed when the source has several.")] = None,
-    first: Annotated[Day, typer.Option("--from", help="First business date; default the first there is.")] = None,
-    last: Annotated[Day, typer.Option("--to", help="Last business date; default the last there is.")] = None,
+    first: Annotated[
+        dt.datetime | None, typer.Option("--from", formats=_DAY, help="First business date; default the first.")
+    ] = None,
+    last: Annotated[
+        dt.datetime | None, typer.Option("--to", formats=_DAY, help="Last business date; default the last.")
+    ] = None,
     readmit: Annotated[
         bool, typer.Option("--readmit", help="Do not ask the source: take the landed bytes again.")
     ] = False,
     reference: Annotated[str, typer.Option(help="Number of the appeal, letter or ticket.")] = "",
-    as_of: Annotated[Day, typer.Option(help="Business date of deliveries that carry none.")] = None,
+    as_of: Annotated[
+        dt.datetime | None, typer.Option(formats=_DAY, help="Business date of deliveries that carry none.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Exit 0 with a plan that can be applied, 1 with one that cannot or with nothing to correct, 2 for wrong words."""
@@ -239,7 +245,7 @@ def _print_changes(plan: dict[str, Any]) -> None:
             say(f"草案 draft {draft['period']}: {_plain(draft['problem'])}")
             continue
         gate = "" if draft["gate_is_open"] else " (its gate would stop it)"
-        say(f"草案 draft {draft['period']}{gate}: {draft['before']} → {draft['distribution']}")
+        say(f"草案 draft {draft['period']}{gate}: {_bands(draft['before'])} → {_bands(draft['after'])}")
         _print_stars(draft["stars"])
     for run in plan["confirmed_runs"]:
         say(f"已确认 confirmed run {run['run_id']} ({_plain(run['confirmed_by'])}) stays as it is; evaluated again "
@@ -267,6 +273,10 @@ def _print_outcome(outcome: dict[str, Any]) -> None:
         say("[green]✓[/green] 与计划一致 everything came as planned")
     for difference in outcome["differences"]:
         say(f"[red]✗[/red] 与计划不符 not as planned: {difference['what']}")
+
+
+def _bands(distribution: dict[str, int]) -> str:
+    return ", ".join(f"{band}: {count}" for band, count in distribution.items())
 
 
 def _range(request: dict[str, Any]) -> str:

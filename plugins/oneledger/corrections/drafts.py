@@ -9,11 +9,14 @@ import duckdb
 from oneledger.corrections.comparing import changed_stars
 from oneledger.evaluation.drafting import make_draft
 from oneledger.evaluation.runs import evaluation_runs
+from oneledger.publishing.query import open_version
 from oneledger.publishing.versions import PublishedVersion
 from oneledger.settings import ConfigurationError, Settings
 from oneledger.warehouse.evaluation_runs import EvaluationRun
 
 Row = dict[str, Any]
+Stars = dict[tuple[str, str], Any]
+_COLUMNS = "select run_id, app_id, stars, status, score"
 
 
 def draft_on(
@@ -26,28 +29,36 @@ def draft_on(
         changed_tables: tables that differ between the versions; without one of the evaluation nothing is evaluated.
 
     Returns:
-        Drafts: ``{period, round_id, gate_is_open, distribution, before, stars}`` (``stars`` as ``compare_versions``
-        gives them, against a draft on the version before). Confirmed runs: ``{run_id, period, confirmed_by,
-        apps_that_would_differ, stars}``; a confirmed run itself is never changed.
+        Drafts, one a period of the version: ``{period, round_id, gate_is_open, before, after, stars}`` (``before`` and
+        ``after``: apps by stars; ``stars``: the apps whose stars change, against the version before), or ``{period,
+        problem, stars}``. Confirmed runs: ``{run_id, period, confirmed_by, apps_that_would_differ, stars}``; a
+        confirmed run itself is never changed.
     """
     if not any(name.startswith("evaluation.") for name in changed_tables):
         return [], []
     confirmed = [run for run in evaluation_runs(trial) if run.state == "confirmed"]
-    drafts, differing = [], []
-    for period in sorted({run.period for run in confirmed} | {None}, key=str):  # type: ignore[arg-type]
+    drafts: list[Row] = []
+    differing: list[Row] = []
+    for period in _periods(trial, new):
         try:
-            before = make_draft(trial, period=period, version=old.version, made_by="backfill plan")
-            after = make_draft(trial, period=period, version=new.version, made_by="backfill plan")
+            draft = make_draft(trial, period=period, version=new.version, made_by="backfill plan")
         except ConfigurationError as error:
-            if period is not None:
-                drafts.append({"period": period, "problem": str(error), "stars": []})
+            drafts.append({"period": period, "problem": str(error), "stars": []})
             continue
-        if any(one["round_id"] == after.round_id for one in drafts if "round_id" in one):
-            continue
-        drafts.append(_draft(before, after))
+        after = _stars_of(draft)
+        before = _published_stars(trial, old, draft.round_id)
+        drafts.append(
+            {
+                "period": period,
+                "round_id": draft.round_id,
+                "gate_is_open": draft.record["gate"]["is_open"],
+                "before": _distribution(before),
+                "after": _distribution(after),
+                "stars": changed_stars(before, after),
+            }
+        )
         for run in confirmed:
-            stars = changed_stars(_stars_of(run), _stars_of(after)) if run.round_id == after.round_id else []
-            if stars:
+            if run.round_id == draft.round_id and (stars := changed_stars(_stars_of(run), after)):
                 differing.append(
                     {
                         "run_id": run.run_id,
@@ -60,20 +71,28 @@ def draft_on(
     return drafts, differing
 
 
-def _draft(before: EvaluationRun, after: EvaluationRun) -> Row:
-    return {
-        "period": after.period,
-        "round_id": after.round_id,
-        "gate_is_open": after.record["gate"]["is_open"],
-        "before": before.record["distribution"],
-        "distribution": after.record["distribution"],
-        "stars": changed_stars(_stars_of(before), _stars_of(after)),
-    }
+def _periods(settings: Settings, version: PublishedVersion) -> list[str]:
+    with open_version(settings, version) as connection:
+        rows = connection.execute("select distinct period from evaluation.app_stars order by 1").fetchall()
+    return [period for (period,) in rows]
 
 
-def _stars_of(run: EvaluationRun) -> dict[tuple[str, str], Any]:
-    with duckdb.connect() as connection:
-        rows = connection.execute(
-            f"select run_id, app_id, stars, status, score from read_parquet('{run.result_path('app_stars')}')"
-        ).fetchall()
+def _published_stars(settings: Settings, version: PublishedVersion, round_id: str) -> Stars:
+    with open_version(settings, version) as connection:
+        rows = connection.execute(f"{_COLUMNS} from evaluation.app_stars where run_id = ?", [round_id]).fetchall()
     return {row[:2]: row[2:] for row in rows}
+
+
+def _stars_of(run: EvaluationRun) -> Stars:
+    with duckdb.connect() as connection:
+        path = str(run.result_path("app_stars")).replace("'", "''")
+        rows = connection.execute(f"{_COLUMNS} from read_parquet('{path}')").fetchall()
+    return {row[:2]: row[2:] for row in rows}
+
+
+def _distribution(stars: Stars) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for band, status, _ in stars.values():
+        name = "withheld" if status == "withheld" else str(band or "none")
+        counts[name] = counts.get(name, 0) + 1
+    return dict(sorted(counts.items(), reverse=True))
