@@ -205,6 +205,9 @@ def _print(one: dict[str, Any]) -> None:
     say(f"原因 reason: {_plain(one['reason'])} {_plain(one['reference'])} ({_plain(one['planned_by'])}, "
         f"{one['planned_at']} UTC)")  # fmt: skip
     say(f"针对版本 planned against: {plan['planned_against']['version']}")
+    if plan["also"]:
+        say(f"[yellow]同时生效 comes with it:[/yellow] {'; '.join(plan['also'])}. To see the correction by itself, run "
+            "`oneledger run` first and plan again.")  # fmt: skip
     rows = [{**batch, "supersedes": batch["supersedes"] or "–"} for batch in plan["batches"][:_SHOWN]]
     print_table(rows, {"batch_id": "批次 batch", "supersedes": "替换 supersedes", "rows_before": "原行数 rows before",
                        "rows_received": "新行数 rows received"},

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from oneledger.catalogue import load_catalogue
+from oneledger.catalogue import Catalogue, load_catalogue
 from oneledger.corrections.carrying_out import Done, carry_out, must_have_done_something
 from oneledger.corrections.comparing import compare_versions
 from oneledger.corrections.drafts import draft_on
@@ -19,6 +19,7 @@ from oneledger.corrections.records import Backfill, Kind, Request, keep, must_be
 from oneledger.corrections.trial_home import trial_home
 from oneledger.outcomes import new_run_id
 from oneledger.publishing.build import hash_of_files, published_models
+from oneledger.publishing.published_state import unpublished
 from oneledger.publishing.versions import PublishedVersion, resolve
 from oneledger.quality.gate_state import warehouse_state
 from oneledger.settings import ConfigurationError, Settings
@@ -26,6 +27,7 @@ from oneledger.sources.connections import is_configured
 from oneledger.warehouse.built_models import last_build
 from oneledger.warehouse.connection import open_warehouse
 from oneledger.warehouse.evaluation_runs import decisions_hash
+from oneledger.warehouse.registration import known_batch_ids, raw_batch_ids
 
 Progress = Callable[[str], None]
 Row = dict[str, Any]
@@ -55,7 +57,8 @@ def plan(
         kind: ``fetch`` asks the source again; ``readmit`` takes the landed bytes again.
 
     Returns:
-        The record. Its ``plan`` holds: ``planned_against`` (the state that it holds for), ``batches`` (received and
+        The record. Its ``plan`` holds: ``planned_against`` (the state that it holds for), ``also`` (what else the next
+        version would take over: the changes are of both together), ``batches`` (received and
         superseded, with rows before and after), ``dates`` and ``models`` concerned, ``admitted``, ``refused``,
         ``closed`` (why a gate would shut), ``changes`` (see ``compare_versions``), ``drafts`` and ``confirmed_runs``
         (see ``draft_on``), and ``can_be_applied``.
@@ -80,6 +83,7 @@ def plan(
     run_id = new_run_id()
     before = resolve(settings)
     state = present_state(settings)
+    also = news_besides(settings, catalogue)
     progress("copy the installation")
     with trial_home(settings, source, run_id) as trial:
         done = carry_out(trial, catalogue, request, run_id, progress)
@@ -87,7 +91,7 @@ def plan(
         found = _found(trial, before, done, progress)
     content = {
         "planned_against": {**state, "payloads": payloads(done.batches)},
-        "version": before.version,
+        "also": also,
         "models": models_that_read(settings, source, entity, catalogue.entity(source, entity).admitted_table),
         **found,
     }
@@ -135,6 +139,18 @@ def present_state(settings: Settings) -> dict[str, str]:
         "catalogue": _hash_of_catalogue(settings),
         "decisions": decisions_hash(settings.evaluations_dir),
     }
+
+
+def news_besides(settings: Settings, catalogue: Catalogue) -> list[str]:
+    """What the published version does not hold yet, besides the correction: it would come with the next version too."""
+    with open_warehouse(settings, read_only=True) as connection:
+        news = unpublished(connection, settings)
+        batches = known_batch_ids(connection)
+    waiting = sum(
+        len(raw_batch_ids(settings, entity) - batches.get((entity.source_id, entity.id), set()))
+        for entity in catalogue.all_entities
+    )
+    return [*([f"{waiting} landed batches that are not admitted"] if waiting else []), *news]
 
 
 def _hash_of_catalogue(settings: Settings) -> str:
