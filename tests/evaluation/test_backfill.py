@@ -30,7 +30,7 @@ def tree(home: Path) -> dict[str, str]:
     """Every file of the record of truth and of what readers see, by its size and inode."""
     return {
         str(path.relative_to(home)): f"{path.stat().st_size}-{path.stat().st_ino}"
-        for room in ("landing", "raw", "published", "evaluations", "warehouse")
+        for room in ("landing", "raw", "published", "evaluations")
         for path in sorted((home / room).rglob("*"))
         if path.is_file() and not path.name.startswith(".") and path.suffix != ".lock"
     }
