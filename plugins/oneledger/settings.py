@@ -79,6 +79,10 @@ class Settings:
         return self.home / "corrections"
 
     @property
+    def seals_dir(self) -> Path:
+        return self.home / "seals"
+
+    @property
     def notices_dir(self) -> Path:
         return self.home / "notices"
 

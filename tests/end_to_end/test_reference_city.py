@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.end_to_end.conftest import Installation
 
 MARTS_OF_THE_INTERFACE = {
@@ -35,6 +37,24 @@ def test_changing_one_row_of_a_source_makes_the_reconciliation_fail(changed_city
     assert all(item["problem"] and item["expected"] and item["remedy"] for item in differing.values())
     assert "marts.dim_project" in {item["mart"] for item in differing.values()}
     assert [item["computed_value"] for item in differing.values() if item["published_value"] == 474] == [473]
+
+
+def test_what_a_number_is_followed_back_by_is_shared_with_the_version_before_unless_it_changed(
+    changed_city: Installation,
+) -> None:
+    before = (changed_city.home / "published" / "current").resolve()
+    changed_city.json("city", "break", "changed_request_month")
+    changed_city.run(expected_code=None)
+    inputs = Path("lineage", "inputs")
+    fresh = (changed_city.home / "published" / "current").resolve()
+    assert fresh != before
+    shared = {
+        str(path.relative_to(before / inputs))
+        for path in (before / inputs).glob("*/*.parquet")
+        if path.samefile(fresh / path.relative_to(before))
+    }
+    assert {"admitted.irs__interface_call/2022-09.parquet", "admitted.irs__app/all.parquet"} <= shared
+    assert "admitted.irs__sharing_request/all.parquet" not in shared
 
 
 def test_a_second_run_with_nothing_new_leaves_the_same_content(changed_city: Installation) -> None:
@@ -128,3 +148,14 @@ def test_two_installations_from_the_same_seed_publish_the_same_content(
     other.oneledger("city", "build", "--to", "2022-10-31")
     other.run()
     assert other.content_hash() == reference_city.content_hash()
+
+
+def test_the_city_made_again_from_landing_alone_equals_what_was_published_hash_for_hash(
+    reference_city: Installation,
+) -> None:
+    before = reference_city.content_hash()
+    answer = reference_city.json("rebuild", "--from-landing", "--prove")
+    assert answer["rebuilt_content_hash"] == answer["content_hash"] == before
+    assert all(item["content_hash"] == item["rebuilt_content_hash"] for item in answer["items"])
+    months = [item["month"] for item in answer["items"] if item["table"] == "marts.fct_app_usage_day"]
+    assert len(months) == 22

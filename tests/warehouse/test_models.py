@@ -19,6 +19,7 @@ profile: small
 model-paths: [models]
 seed-paths: [seeds]
 flags: {send_anonymous_usage_stats: false}
+seeds: {+full_refresh: true}
 """,
     "profiles.yml": """
 small:
@@ -77,6 +78,22 @@ def test_a_seed_is_loaded_again_only_when_it_changed(settings: Settings) -> None
     change(settings, "seeds/holiday.csv", "day,name\n2022-10-02,国庆节\n")
     assert build_models(settings, run_id="r3").detail["built_count"] == 2
     assert build_models(settings, run_id="r4", full_refresh=True).detail["built_count"] == 2
+
+
+def test_a_seed_with_another_column_is_loaded(settings: Settings) -> None:
+    build_models(settings, run_id="r1")
+    change(settings, "seeds/holiday.csv", "day,name,kind\n2022-10-01,国庆节,holiday\n")
+    assert build_models(settings, run_id="r2").verdict == "good"
+    with open_warehouse(settings) as connection:
+        assert connection.execute("select kind from main.holiday").fetchall() == [("holiday",)]
+
+
+def test_a_unit_test_that_moved_to_another_file_is_known_once(settings: Settings) -> None:
+    build_models(settings, run_id="r1")
+    models, unit_tests = PROJECT["models/properties.yml"].split("unit_tests:")
+    change(settings, "models/properties.yml", models)
+    change(settings, "models/unit_tests.yml", f"unit_tests:{unit_tests}")
+    assert build_models(settings, run_id="r2").verdict == "good"
 
 
 INCREMENTAL = """

@@ -10,6 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from oneledger.audit.anchors import Anchor, current_anchor
+from oneledger.audit.seals import present_anchor, seal_rules
+from oneledger.audit.signing import signing_key
 from oneledger.catalogue import load_catalogue
 from oneledger.findings import state_changes
 from oneledger.outcomes import Outcome, new_run_id, read_outcomes, record_outcome
@@ -53,6 +56,7 @@ class RunReport:
         counts: rows received, accepted, quarantined and superseded by admission.
         published: the version that readers see now.
         findings_changed: findings of the audit whose state the new version changed (``findings.state_changes``).
+        anchor: the head of the ledger of seals when the run had ended, for outsiders to keep.
         problem: why the run ended before publishing, and what to do.
     """
 
@@ -64,6 +68,7 @@ class RunReport:
     counts: dict[str, int] = field(default_factory=dict)
     published: PublishedVersion | None = None
     findings_changed: list[dict[str, Any]] = field(default_factory=list)
+    anchor: Anchor | None = None
     problem: str = ""
     remedy: str = ""
 
@@ -101,7 +106,7 @@ def run(
         progress: called with live progress.
 
     Raises:
-        ConfigurationError: the catalogue or the arguments are wrong, or no source is connected.
+        ConfigurationError: the catalogue, the arguments or the signing key are wrong, or no source is connected.
     """
     if as_of is not None:
         settings = dataclasses.replace(settings, as_of=as_of)
@@ -114,6 +119,7 @@ def run(
             "synthetic city: `oneledger city build`, `oneledger city serve &`, then "
             "`set -a; . var/city/connections.env; set +a`."
         )
+    signing_key()
     run_id = new_run_id()
     report = RunReport(run_id)
     nightly = _Nightly(Steps(settings, catalogue, run_id, chosen if sources else None), chosen, progress, report)
@@ -130,6 +136,7 @@ def run(
     report.published = current_version(settings)
     if report.published is not None and report.published.manifest.get("run_id") == run_id:
         report.findings_changed = state_changes(settings, report.published)
+    report.anchor = current_anchor(settings)
     return report
 
 
@@ -143,7 +150,7 @@ class _Nightly:
         self._report = report
         self._step: StepName = "ingest"
         self._begun = time.monotonic()
-        self._warm_up: threading.Thread | None = None
+        self._warming: threading.Thread | None = None
 
     def carry_out(self, todo: Sequence[StepName]) -> None:
         """Run the steps in order; raises ``_StopError`` where the run must end."""
@@ -196,7 +203,7 @@ class _Nightly:
             rows += sum(one.received_count or 0 for one in fresh)
             failed += sum(one.verdict == "failed" for one in outcomes)
             if fresh:
-                self._warm_up_checks()
+                self._warm_up()
         return f"{landed} batches, {rows:,} rows" + (f"; {failed} deliveries failed" if failed else "")
 
     def _admit(self) -> str:
@@ -241,6 +248,7 @@ class _Nightly:
         version = current_version(self._steps.settings)
         if version is None:
             raise RuntimeError("nothing is published, so there is something to do")
+        seal_rules(self._steps.settings, version)
         for step in ("gate_sources", "build_models", "gate_marts"):
             self._record(step, "skipped", "nothing was admitted since the published version", version)
         self._record("publish", "unchanged", f"nothing differs from version {version.version}", version)
@@ -251,16 +259,24 @@ class _Nightly:
         outcome = Outcome(run_id=self._steps.run_id, step=step, verdict=verdict, message=message)
         outcome.business_on = version.as_of_on
         if step == "publish":
-            outcome.detail = {"version": version.version, "content_hash": version.content_hash}
+            anchor = present_anchor(self._steps.settings)
+            outcome.detail = {"version": version.version, "content_hash": version.content_hash, "anchor": anchor}
         record_outcome(outcome, self._steps.settings.outcomes_dir)
 
-    def _warm_up_checks(self) -> None:
-        """Import Great Expectations while admission works inside DuckDB: it takes seconds and needs no data."""
-        if self._warm_up is None:
-            from oneledger.quality.session import warm_up
+    def _warm_up(self) -> None:
+        """Import Great Expectations and dbt while sources answer and admission works inside DuckDB: it takes seconds
+        and needs no data."""
+        if self._warming is None:
+            self._warming = threading.Thread(target=_import_checks_and_models, daemon=True)
+            self._warming.start()
 
-            self._warm_up = threading.Thread(target=warm_up, daemon=True)
-            self._warm_up.start()
+
+def _import_checks_and_models() -> None:
+    from oneledger.quality.session import warm_up as import_checks
+    from oneledger.warehouse.models import warm_up as import_models
+
+    import_checks()
+    import_models()
 
 
 def _counts(records: Sequence[dict[str, Any]]) -> dict[str, int]:

@@ -30,9 +30,12 @@ def note_published(connection: duckdb.DuckDBPyConnection, settings: Settings, ve
 
 
 def is_all_published(settings: Settings) -> bool:
-    """True when the current version was made of just this data, these models and these expectations."""
+    """True when the current version was made of just this data, these models and these expectations.
+
+    A version from before versions carried their lineage is made anew.
+    """
     published = current_version(settings)
-    if published is None:
+    if published is None or not published.manifest.get("lineage"):
         return False
     with open_warehouse(settings) as connection:
         create_control_tables(connection)

@@ -188,14 +188,24 @@ _TABLES = {
         rule_version varchar,
         primary key (project_id, budget_year)
     """,
-    # The last successful dbt build: SQL and rules of the evaluation as they were run (warehouse/built_models.py).
+    # The last successful dbt build: SQL, rules and descriptions as they were run (warehouse/built_models.py).
     "control.built_model": """
         relation varchar primary key,
         is_seed boolean not null,
         compiled_sql varchar,
         reads varchar[] not null,
         file_name varchar,
-        content blob
+        content blob,
+        materialized varchar,
+        described json
+    """,
+    # Key, ancestors and code of each model of that build (warehouse/model_grains.py).
+    "control.model_grain": """
+        relation varchar primary key,
+        is_seed boolean not null,
+        key_columns varchar[] not null,
+        reads varchar[] not null,
+        code_hash varchar not null
     """,
     # Decided evaluation runs, taken over from their folders (warehouse/evaluation_runs.py).
     "control.evaluation_run": """
@@ -241,6 +251,7 @@ _TABLES = {
 _ADDED_COLUMNS = {
     "checks.result": {"unexpected_count": "bigint", "judged_count": "bigint", "expectation": "varchar"},
     "control.batch": dict.fromkeys(CORRECTION_COLUMNS, "varchar"),
+    "control.built_model": {"materialized": "varchar", "described": "json"},
 }
 
 
