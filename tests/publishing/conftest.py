@@ -76,8 +76,8 @@ def settings(tmp_path: Path) -> Settings:
 def small_installation(folder: Path) -> Settings:
     """The same in a folder of one's choice."""
     project = folder / "project"
-    for folder in ("models", "macros", "seeds"):
-        (project / "dbt_project" / folder).mkdir(parents=True)
+    for part in ("models", "macros", "seeds"):
+        (project / "dbt_project" / part).mkdir(parents=True)
     (project / "dbt_project" / "models" / "a.sql").write_text("select 1", encoding="utf-8")
     made = Settings(home=folder / "home", project_root=project, memory_limit="1GB", threads=2)
     with open_warehouse(made) as connection:
