@@ -326,15 +326,16 @@ def test_a_version_that_first_shows_an_open_finding_stays(tmp_path: Path, marts:
         with duckdb.connect(str(findings)) as connection:
             connection.execute("create schema marts")
             connection.execute(
-                "create table marts.rectification as select * from (values (2022, 1, 'reported_done'),"
-                " (2022, 2, 'overdue'), (2022, 3, 'overdue')) as t (list_year, finding_number, state)"
+                "create table marts.finding as select *, '题' as title_zh, 'title' as title_en, '处' as office,"
+                " null::date as reopened_on, '因' as reason_zh, 'reason' as reason_en from (values (2022, 1, 'closed'),"
+                " (2022, 2, 'open'), (2022, 3, 'open')) as t (list_year, finding_number, state)"
                 f" where finding_number <= {2 + number}"
             )
         findings.replace(findings.with_name("marts.duckdb"))
     made.finish()
     needed = needed_versions(made.settings)
-    assert needed[first] == ["first shows the open finding 2022/2"]
-    assert needed[second] == ["first shows the open finding 2022/3"]
+    assert needed[first] == ["finding 2022/2 (open): first shows it open"]
+    assert needed[second] == ["finding 2022/3 (open): first shows it open"]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from oneledger.audit.anchors import Anchor, current_anchor
 from oneledger.audit.seals import present_anchor, seal_rules
 from oneledger.audit.signing import signing_key
 from oneledger.catalogue import load_catalogue
+from oneledger.findings import state_changes
 from oneledger.lineage.openlineage.nightly_events import NightlyTale
 from oneledger.outcomes import Outcome, new_run_id, read_outcomes, record_outcome
 from oneledger.pipeline.ingest import active_sources
@@ -55,6 +56,7 @@ class RunReport:
         failed_checks: checks that did not pass, what blocks first.
         counts: rows received, accepted, quarantined and superseded by admission.
         published: the version that readers see now.
+        findings_changed: findings of the audit whose state the new version changed (``findings.state_changes``).
         anchor: the head of the ledger of seals when the run had ended, for outsiders to keep.
         problem: why the run ended before publishing, and what to do.
         lineage_problem: why the end of the run could not be told as a lineage event; the data are not concerned.
@@ -67,6 +69,7 @@ class RunReport:
     failed_checks: list[CheckResult] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     published: PublishedVersion | None = None
+    findings_changed: list[dict[str, Any]] = field(default_factory=list)
     anchor: Anchor | None = None
     problem: str = ""
     remedy: str = ""
@@ -137,6 +140,8 @@ def run(
     report.counts = _counts(records)
     report.verdict = "not_published" if report.problem else verdict_of(records)
     report.published = current_version(settings)
+    if report.published is not None and report.published.manifest.get("run_id") == run_id:
+        report.findings_changed = state_changes(settings, report.published)
     report.anchor = current_anchor(settings)
     return report
 
