@@ -3,10 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from typing import Any
 from urllib.parse import quote
 
 import httpx
+
+_BUSY = frozenset({500, 502, 503, 504})
+_TRIES = 5
+
+
+class _PatientTransport(httpx.HTTPTransport):
+    """Asks again when Airflow was too busy to answer: on SQLite a call fails while another process writes.
+
+    Only what may be said twice is: a run that was started is not started again.
+    """
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        is_repeatable = request.method in ("GET", "PATCH", "DELETE") or request.url.path.endswith("/pools")
+        for tried in range(_TRIES):
+            answer = super().handle_request(request)
+            if answer.status_code not in _BUSY or not is_repeatable or tried == _TRIES - 1:
+                break
+            answer.close()
+            time.sleep(0.5 * 2**tried)
+        return answer
 
 
 class AirflowApi:
@@ -14,7 +35,7 @@ class AirflowApi:
 
     def __init__(self, base_url: str) -> None:
         # trust_env off: a proxy for the outer world has no business between our own processes.
-        self._client = httpx.Client(base_url=base_url, timeout=30, trust_env=False)
+        self._client = httpx.Client(base_url=base_url, timeout=30, trust_env=False, transport=_PatientTransport())
 
     def close(self) -> None:
         self._client.close()
@@ -67,6 +88,12 @@ class AirflowApi:
         """Runs of the DAG that were due at ``instant`` or later, the oldest first."""
         query = {"run_after_gte": instant.isoformat(), "order_by": "run_after", "limit": 50}
         return list(self._get(f"/api/v2/dags/{quote(dag_id)}/dagRuns", **query)["dag_runs"])
+
+    def runs_under_way(self, dag_id: str) -> list[str]:
+        """The ids of runs that are running or queued."""
+        query = {"state": ["running", "queued"], "limit": 50}
+        runs = self._get(f"/api/v2/dags/{quote(dag_id)}/dagRuns", **query)["dag_runs"]
+        return [str(run["dag_run_id"]) for run in runs]
 
     def end_interrupted_runs(self, dag_id: str, before: dt.datetime) -> list[str]:
         """Mark runs that were under way when an earlier Airflow was killed as failed; returns their ids."""

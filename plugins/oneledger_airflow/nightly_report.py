@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from oneledger.audit.anchors import current_anchor
 from oneledger.outcomes import read_outcomes
 from oneledger.pipeline.verdict import newest_tries, verdict_of
 from oneledger.pipeline.withheld import sentences_of, withheld_parts
@@ -54,6 +55,8 @@ def print_report(settings: Settings, run_id: str, progress: Progress) -> bool:
         progress.say(f"! 暂缺 withheld: {sentence}")
     is_good = verdict in ("good", "good_with_warnings") and not problems and matched
     addition = " (published figures differ)" if is_published and not matched else ""
+    if anchor := current_anchor(settings):
+        progress.say(anchor.line)
     progress.say(f"{'✓' if is_good else '✗'} run {run_id}: {verdict}{addition}")
     progress.say()
     progress.say('Type next 接下来: export PATH="$PWD/.venv/bin:$PATH"')
@@ -100,6 +103,7 @@ def _print_steps(records: list[dict[str, Any]], progress: Progress) -> None:
 
 def _print_published(settings: Settings, progress: Progress) -> bool:
     from oneledger.cli.output import print_table
+    from oneledger.findings import state_changes, told
     from oneledger.publishing.reconcile import reconcile
     from oneledger.publishing.versions import current_version
 
@@ -109,6 +113,8 @@ def _print_published(settings: Settings, progress: Progress) -> bool:
         return False
     progress.say(f"Published 发布: version {version.version}, as of {version.as_of_on}")
     progress.say(f"                content hash {version.content_hash}")
+    for line in told(state_changes(settings, version)):
+        progress.say(line)
     answer = reconcile(settings)
     shown = [{**item, "matched": "✓" if item["is_matched"] is True else "✗"} for item in answer["items"]]
     headings = {

@@ -11,8 +11,8 @@ from oneledger.settings import ConfigurationError
 
 # One module a room; each adds its verbs with ``register``.
 ROOMS = (
-    "city", "ingest", "nightly", "checks", "quarantine", "notices", "publishing", "rules", "evaluation", "doctor",
-    "lineage",
+    "city", "ingest", "nightly", "checks", "quarantine", "notices", "publishing", "rebuilding", "restating",
+    "retention", "rules", "evaluation", "findings", "backfill", "lineage", "lineage_events", "verify", "doctor",
 )  # fmt: skip
 
 app = typer.Typer(
