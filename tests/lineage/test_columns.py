@@ -328,7 +328,8 @@ def test_names_are_found_in_full_in_part_and_by_either_name_of_a_source() -> Non
 
 
 def test_the_page_holds_its_data_safely_and_asks_for_no_other_file() -> None:
-    page = lineage_page(small_graph(), "marts.month.visitors")
+    page = lineage_page(small_graph(), "marts.month.visitors", anchor="存证锚 anchor: 12ab")
+    assert "存证锚 anchor: 12ab" in page
     assert page.count("</script>") == 2  # a title that ends a script stays inside the data
     for mark in ("src=", "@import", "<link", "fetch("):
         assert mark not in page

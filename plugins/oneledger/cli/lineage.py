@@ -157,6 +157,7 @@ def page(
     as_json: Json = False,
 ) -> None:
     """Exit 0 when the file is written, 2 when it exists or cannot be written."""
+    from oneledger.audit.anchors import anchor_of_version
     from oneledger.lineage.column_names import found_columns
     from oneledger.lineage.column_page import lineage_page
 
@@ -164,9 +165,10 @@ def page(
         fail(f"{out} exists.", "give another --out, or --force to replace it")
     if not out.parent.is_dir():
         fail(f"{out.parent} is no folder.", "make it, or give another --out")
-    _, _, graph = _read(version)
+    settings, _, graph = _read(version)
     opened = found_columns(graph, column)[0].name if column else None
-    out.write_text(lineage_page(graph, opened), encoding="utf-8")
+    sealed = anchor_of_version(settings, graph.version)
+    out.write_text(lineage_page(graph, opened, anchor=sealed.line if sealed else None), encoding="utf-8")
     if as_json:
         emit_json({"ok": True, "version": graph.version, "path": out, "columns_count": len(graph.nodes)})
         return

@@ -12,14 +12,15 @@ from oneledger.lineage.column_uses import KINDS
 _TEMPLATE = Path(__file__).with_name("column_page.html")
 
 
-def lineage_page(graph: ColumnGraph, opened: str | None = None) -> str:
+def lineage_page(graph: ColumnGraph, opened: str | None = None, *, anchor: str | None = None) -> str:
     """The page.
 
     Args:
         opened: the column or table that it shows first; otherwise all tables.
+        anchor: the anchor that seals the version, as pages print it; None for one that is not sealed.
     """
     # Markup cannot end the script that holds the data.
-    data = json.dumps(_data(graph, opened), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    data = json.dumps({**_data(graph, opened), "anchor": anchor}, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     return _TEMPLATE.read_text(encoding="utf-8").replace("__DATA__", data)
 
 
