@@ -67,6 +67,11 @@ class Block:
         parts += [self.select.args[key].this for key in ("where", "having", "qualify") if self.select.args.get(key)]
         return parts
 
+    @property
+    def is_whole_outer(self) -> bool:
+        """Whether a full join stands in it: then its keys are coalesced, and any source may lack a row."""
+        return any(one.side == "FULL" for one in self.sources)
+
     def source(self, alias: str) -> Source | None:
         return next((one for one in self.sources if one.alias == alias), None)
 

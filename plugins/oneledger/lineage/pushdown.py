@@ -40,6 +40,9 @@ from oneledger.publishing.content import quote
 _MOST_LITERALS = 60
 _HERE = "__here"
 _ROW = "__row"
+# A row is named by text and dates, not by amounts.
+_NAMING = ("VARCHAR", "DATE", "TIMESTAMP")
+_NAMING_ENDS = ("_id", "_year", "_number")
 _FLOATS = ("DOUBLE", "FLOAT", "REAL")
 
 
@@ -101,6 +104,8 @@ class BlockTracer:
         blocks: the model taken apart.
         types: by relation its columns with their types.
         schema: where the tables of the found rows are made.
+        is_near: of a relation that is only summed up as a whole (its first month, say) look no further than the rows
+            that bear the names of the wanted rows; enough unless they are at the edge.
         with_existence: also trace what a row needs only to be there at all (an inner join to a grouped query of which
             no value is used).
         is_exact: False takes all rows that the pushed conditions let through, without looking at combinations.
@@ -114,6 +119,7 @@ class BlockTracer:
         types: Mapping[str, Mapping[str, str]],
         schema: str,
         *,
+        is_near: bool = False,
         with_existence: bool = False,
         is_exact: bool = True,
         is_whole: bool = False,
@@ -122,7 +128,9 @@ class BlockTracer:
         self.blocks = blocks
         self.types = types
         self.schema = schema
+        self.is_near = is_near
         self.with_existence = with_existence
+        self.known: Conjunction = {}
         self.is_exact = is_exact and not is_whole
         self.is_whole = is_whole
         self.demands: dict[str, Demand] = {}
@@ -142,6 +150,7 @@ class BlockTracer:
         """
         main = self.blocks.main
         known = self._constraints(wanted, main)
+        self.known = {name: one for name, one in known.items() if name in self._keys(main) and not one.has_null}
         self.demands[MAIN] = Demand()
         self.demands[MAIN].add(set(columns) | (set(known) & self._keys(main)), known)
         self.wanted_tables[MAIN] = wanted
@@ -187,14 +196,38 @@ class BlockTracer:
         return constraints
 
     def _keys(self, query: Query) -> set[str]:
-        """Outputs that say which row it is: always wanted, since they narrow what is followed."""
+        """Outputs that say which row it is: always wanted, since they narrow what is followed.
+
+        Of grouped rows what they are grouped by, of others what they take over from a source that must be there.
+        """
         keys: set[str] = set()
         for block in query.blocks:
+            if block.is_opaque:
+                continue
             grouped = {text_of(one) for one in block.group}
+            nullable = _nullable(block) - ({one.alias for one in block.sources} if block.is_whole_outer else set())
             for name, expression in block.outputs.items():
-                if text_of(expression) in grouped if block.is_aggregated else isinstance(expression, exp.Column):
+                if block.is_aggregated:
+                    is_key = text_of(expression) in grouped
+                else:
+                    columns = [expression] if isinstance(expression, exp.Column) else _coalesced(expression)
+                    is_key = bool(columns) and all(
+                        one.table not in nullable and self._names_row(block, one) for one in columns
+                    )
+                if is_key:
                     keys.add(name)
         return keys
+
+    def _names_row(self, block: Block, column: exp.Column) -> bool:
+        """Whether a column of a relation may be part of a key, going by its type and name."""
+        source = block.source(column.table)
+        if source is None:
+            return False
+        if source.query is not None:
+            return any(self._names_row(inner, output) if isinstance(output := inner.outputs.get(column.name), exp.Column)
+                       else False for inner in self.blocks.queries[source.query].blocks)  # fmt: skip
+        kind = self.types.get(source.relation or "", {}).get(column.name, "VARCHAR")
+        return kind in _NAMING or column.name.endswith(_NAMING_ENDS)
 
     # Downwards: conditions.
 
@@ -216,7 +249,8 @@ class BlockTracer:
                 for source in block.sources:
                     if source.alias in used:
                         for one in pushed:
-                            self._demand(source, used[source.alias], one.by_source.get(source.alias, {}))
+                            mine = one.by_source.get(source.alias, {})
+                            self._demand(source, used[source.alias] | set(mine), mine)
             for name, output in block.nested:
                 if output is None or output in demand.columns:
                     self.demands.setdefault(name, Demand()).add(self.blocks.queries[name].columns, {})
@@ -250,6 +284,10 @@ class BlockTracer:
                 column = _column_of(text, source.alias)
                 if column is not None and not (constraint.has_null and source.alias in nullable):
                     mine[column] = constraint
+            if self.is_near and block.is_aggregated and not block.group:
+                query_columns = self.blocks.queries[source.query].columns if source.query else ()
+                columns = query_columns or self.types.get(source.relation or "", {})
+                mine |= {column: constraint for column, constraint in self.known.items() if column in columns}
             by_source[source.alias] = mine
         return _Pushed(conditions, by_source)
 
@@ -459,7 +497,7 @@ class BlockTracer:
                     continue
                 columns = used[source.alias]
                 if self._is_light(source.query):
-                    selected = f"unnest({quote(source.alias)}.{_ROW})"
+                    selected = f"{quote(source.alias)}.{_ROW} as {_ROW}"
                 else:
                     found = self.blocks.queries[source.query or MAIN]
                     names = sorted(self.demands[found.name].columns & set(found.columns)) or found.columns
@@ -473,13 +511,15 @@ class BlockTracer:
         is_alone = len(self._used(block, columns)) == 1
         witnesses = self._witnesses(block, columns)
         if not witnesses:
-            return self._select(block, [selected], columns, is_grouped=False, more=[*more, here],
-                                is_distinct=not is_alone)  # fmt: skip
+            found = self._select(block, [selected], columns, is_grouped=False, more=[*more, here],
+                                 is_distinct=not is_alone)  # fmt: skip
+            return f"select unnest({_ROW}) from ({found})" if self._is_light(source.query) else found
         inner = self._select(block, [selected, *(f"({one}) as __w{n}" for n, one in enumerate(witnesses)),
                                      f"{here} as {_HERE}"], columns, is_grouped=False, more=more)  # fmt: skip
         names = [f"__w{n}" for n in range(len(witnesses))]
-        return (f"select distinct * exclude ({', '.join([*names, _HERE])}) from ({inner})"
-                f" where {_HERE} and ({' or '.join(names)})")  # fmt: skip
+        found = (f"select distinct * exclude ({', '.join([*names, _HERE])}) from ({inner})"
+                 f" where {_HERE} and ({' or '.join(names)})")  # fmt: skip
+        return f"select unnest({_ROW}) from ({found})" if self._is_light(source.query) else found
 
     def _witnesses(self, block: Block, columns: set[str]) -> list[str]:
         """Of a group that only gives its smallest or largest value, or whether anything holds, a few rows suffice.
@@ -497,17 +537,22 @@ class BlockTracer:
         witnesses = []
         for value in values:
             for one in aggregates_in(value):
-                name, argument = _of_extreme(one)
-                if argument is None or not _is_plain(argument):
+                extreme = _extreme_of(one)
+                if extreme is None or not all(_is_plain(part) for part in extreme.parts):
                     return []
-                text = self._renamed(argument, block)
-                if name == "bit_or":
-                    before = (f"bit_or({text}) over ({part}order by bit_count({text}) desc, {tie} "
+                texts = [self._renamed(part, block) for part in extreme.parts]
+                first = f"({self._renamed(extreme.only, block)}) desc nulls last, " if extreme.only is not None else ""
+                if extreme.kind == "bit_or":
+                    before = (f"bit_or({texts[0]}) over ({part}order by bit_count({texts[0]}) desc, {tie} "
                               "rows between unbounded preceding and 1 preceding)")  # fmt: skip
-                    witnesses.append(f"({text} & ~coalesce({before}, 0)) <> 0")
+                    witnesses.append(f"({texts[0]} & ~coalesce({before}, 0)) <> 0")
+                elif extreme.kind == "each":
+                    each = f"partition by {', '.join([*([group] if group else []), *texts])} "
+                    witnesses.append(f"row_number() over ({each}order by {first}{tie}) = 1")
                 else:
-                    order = f"({text}) {'asc' if name == 'min' else 'desc'} nulls last"
-                    witnesses.append(f"row_number() over ({part}order by {order}, {tie}) = 1")
+                    order = {"min": f"({texts[-1]}) asc nulls last", "max": f"({texts[-1]}) desc nulls last",
+                             "any": f"({texts[0]}) is null"}[extreme.kind]  # fmt: skip
+                    witnesses.append(f"row_number() over ({part}order by {first}{order}, {tie}) = 1")
         if not witnesses and block.group:
             # Only that the group is there: any of its rows shows it.
             witnesses.append(f"row_number() over ({part}order by {tie}) = 1")
@@ -631,15 +676,44 @@ def _is_plain(expression: exp.Expression) -> bool:
     )  # fmt: skip
 
 
-def _of_extreme(aggregate: exp.Expression) -> tuple[str, exp.Expression | None]:
-    """``min``, ``max`` or ``bit_or`` and its argument; no argument for aggregates to which every row adds."""
+@dataclass(frozen=True)
+class _Extreme:
+    """An aggregate that a few rows decide: the row with the smallest or largest last part, any row with a value, one
+    row for each value, or rows that together hold all bits; ``only`` is the condition of its FILTER."""
+
+    kind: str
+    parts: tuple[exp.Expression, ...]
+    only: exp.Expression | None = None
+
+
+def _extreme_of(aggregate: exp.Expression) -> _Extreme | None:
+    """None for an aggregate to which every row adds."""
+    if isinstance(aggregate, exp.Filter):
+        inner = _extreme_of(aggregate.this)
+        if inner is None or inner.only is not None or inner.kind == "bit_or":
+            return None
+        return _Extreme(inner.kind, inner.parts, aggregate.expression.this)
     if isinstance(aggregate, exp.Min | exp.Max) and not aggregate.expressions:
-        return ("min" if isinstance(aggregate, exp.Min) else "max"), aggregate.this
+        return _Extreme("min" if isinstance(aggregate, exp.Min) else "max", (aggregate.this,))
+    if isinstance(aggregate, exp.ArgMin | exp.ArgMax):
+        return _Extreme("min" if isinstance(aggregate, exp.ArgMin) else "max", (aggregate.this, aggregate.expression))
     if isinstance(aggregate, exp.LogicalOr | exp.LogicalAnd):
-        return ("max" if isinstance(aggregate, exp.LogicalOr) else "min"), aggregate.this
+        return _Extreme("max" if isinstance(aggregate, exp.LogicalOr) else "min", (aggregate.this,))
+    if isinstance(aggregate, exp.AnyValue) and not isinstance(aggregate.this, exp.Order | exp.HavingMax):
+        return _Extreme("any", (aggregate.this,))
     if isinstance(aggregate, exp.BitwiseOrAgg):
-        return "bit_or", aggregate.this
-    return "", None
+        return _Extreme("bit_or", (aggregate.this,))
+    if isinstance(aggregate, exp.Count) and isinstance(aggregate.this, exp.Distinct):
+        return _Extreme("each", tuple(aggregate.this.expressions))
+    return None
+
+
+def _coalesced(expression: exp.Expression) -> list[exp.Column]:
+    """The columns of ``coalesce(a.x, b.x)``: over a full join that is the key."""
+    if not isinstance(expression, exp.Coalesce):
+        return []
+    parts = [expression.this, *expression.expressions]
+    return [one for one in parts if isinstance(one, exp.Column)] if len(parts) == 2 else []
 
 
 def _nullable(block: Block) -> set[str]:

@@ -18,7 +18,7 @@ from oneledger.settings import Settings
 
 _FOUND = "traced.found"
 # Each is tried when the rows of the one before do not give the wanted rows again.
-WIDTHS = ("exact", "with_existence", "pushed", "whole")
+WIDTHS = ("near", "exact", "with_existence", "pushed", "whole")
 
 
 @dataclass
@@ -130,7 +130,8 @@ class Tracer:
                                     f"{self.table_of(relation.name)}")  # fmt: skip
             tracer = BlockTracer(
                 self.connection, self.blocks_of(relation.name), self.types, schema,
-                with_existence=width != "exact", is_exact=width in WIDTHS[:2], is_whole=width == "whole",
+                is_near=width == "near", with_existence=width in WIDTHS[2:], is_exact=width in WIDTHS[:3],
+                is_whole=width == "whole",
             )  # fmt: skip
             contributions = tracer.trace(wanted, step.columns)
             step.width = width
