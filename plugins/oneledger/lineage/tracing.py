@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import duckdb
 
@@ -14,7 +15,9 @@ from oneledger.lineage.ground import Relation, VersionModels, open_ground, quote
 from oneledger.lineage.pushdown import BlockTracer, Contribution
 from oneledger.lineage.recomputing import differing_rows
 from oneledger.publishing.content import quote
+from oneledger.publishing.evaluation_basis import RULES_DIR
 from oneledger.settings import Settings
+from oneledger.warehouse.evaluation_runs import EvaluationRun
 
 _FOUND = "traced.found"
 # Each is tried when the rows of the one before do not give the wanted rows again.
@@ -46,10 +49,18 @@ class Step:
 class Tracer:
     """Traces rows in one opened version. What it found lies in tables that ``table_of`` names."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, models: VersionModels, *, recompute: bool = True) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        models: VersionModels,
+        *,
+        recompute: bool = True,
+        rules_dir: Path | None = None,
+    ) -> None:
         self.connection = connection
         self.models = models
         self.recompute = recompute
+        self.rules_dir = rules_dir
         self.steps: dict[str, Step] = {}
         self._runs = 0
         self._blocks: dict[str, ModelBlocks] = {}
@@ -159,7 +170,29 @@ class Tracer:
 
 
 @contextmanager
-def open_tracer(settings: Settings, models: VersionModels, *, recompute: bool = True) -> Iterator[Tracer]:
-    """A tracer on a version; what it found is gone when it closes."""
+def open_tracer(
+    settings: Settings, models: VersionModels, *, recompute: bool = True, run: EvaluationRun | None = None
+) -> Iterator[Tracer]:
+    """A tracer on a version; what it found is gone when it closes.
+
+    Args:
+        run: an evaluation run that was made on this version: its results and rules stand in place of the live ones.
+    """
     with open_ground(settings, models.version, models) as connection:
-        yield Tracer(connection, models, recompute=recompute)
+        if run is not None:
+            _show_run(connection, models, run)
+        yield Tracer(connection, models, recompute=recompute, rules_dir=run.path / RULES_DIR if run else None)
+
+
+def _show_run(connection: duckdb.DuckDBPyConnection, models: VersionModels, run: EvaluationRun) -> None:
+    for one in models.in_order:
+        result = run.result_path(one.name.partition(".")[2])
+        if one.schema == "evaluation" and one.kind == "model" and result.is_file():
+            connection.execute(f"create or replace view {quoted(one.name)} as from read_parquet('{_literal(result)}')")
+        elif one.kind == "seed" and (rules := run.path / RULES_DIR / str(one.file)).is_file():
+            connection.execute(f"delete from {quoted(one.name)}")
+            connection.execute(f"copy {quoted(one.name)} from '{_literal(rules)}' (format csv, header, delimiter ',')")
+
+
+def _literal(path: Path) -> str:
+    return str(path).replace("'", "''")
