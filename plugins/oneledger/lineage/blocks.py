@@ -277,6 +277,17 @@ def text_of(expression: exp.Expression) -> str:
     return expression.sql(dialect=DIALECT, comments=False)
 
 
+def with_tables(expression: exp.Expression, tables: dict[str, tuple[str, str, str]]) -> exp.Expression:
+    """A copy in which names of queries stand for tables (catalogue, schema, name); aliases stay."""
+    copy = expression.copy()
+    for table in list(copy.find_all(exp.Table)):
+        if not table.db and table.name in tables:
+            catalogue, schema, name = (exp.to_identifier(one, quoted=True) for one in tables[table.name])
+            alias = exp.TableAlias(this=exp.to_identifier(table.alias or table.name, quoted=True))
+            table.replace(exp.Table(this=name, db=schema, catalog=catalogue, alias=alias))
+    return copy
+
+
 def has_window(expression: exp.Expression) -> bool:
     return expression.find(exp.Window) is not None
 

@@ -34,6 +34,7 @@ from oneledger.lineage.blocks import (
     has_aggregate,
     has_window,
     text_of,
+    with_tables,
 )
 from oneledger.publishing.content import quote
 
@@ -624,20 +625,18 @@ class BlockTracer:
     # Names and types.
 
     def _table(self, query: str | None) -> str:
-        number = list(self.blocks.queries).index(query or MAIN)
-        return f"{self.schema}.{quote(f'{number} {query}')}"
+        return f"{self.schema}.{quote(self._name(query or MAIN))}"
+
+    def _name(self, query: str) -> str:
+        return f"{list(self.blocks.queries).index(query)} {query}"
 
     def _renamed(self, expression: exp.Expression, block: Block) -> str:
         """SQL in which the queries of the model that it names are the tables made of them."""
         if not any(not table.db and table.name in block.known for table in expression.find_all(exp.Table)):
             return text_of(expression)
-        copy = expression.copy()
-        for table in list(copy.find_all(exp.Table)):
-            if not table.db and table.name in block.known:
-                target = self._table(block.known[table.name])
-                alias = table.alias or table.name
-                table.replace(exp.maybe_parse(f"{target} as {quote(alias)}", into=exp.Table, dialect=DIALECT))
-        return text_of(copy)
+        catalogue, _, schema = self.schema.partition(".")
+        names = {short: (catalogue, schema, self._name(long)) for short, long in block.known.items()}
+        return text_of(with_tables(expression, names))
 
     def _is_float(self, block: Block, expression: exp.Expression) -> bool:
         """Whether its last bits may differ from one evaluation to the next."""

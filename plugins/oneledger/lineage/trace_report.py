@@ -17,6 +17,8 @@ from oneledger.warehouse.evaluation_runs import EvaluationRun
 
 SHOWN_LINES = 10
 _SHOWN_ROWS = 12
+# Of a quotient its parts are shown also where only the result was used above.
+_ALWAYS_SHOWN = ("numerator", "denominator", "value")
 
 
 def trace(
@@ -130,7 +132,7 @@ def _described(tracer: Tracer, step: Step) -> dict[str, Any]:
 def _rows(tracer: Tracer, step: Step) -> list[dict[str, Any]]:
     """The first found rows, with the columns that counted."""
     columns = list(step.relation.columns) or list(tracer.types.get(step.relation.name, {}))
-    counted = [one for one in columns if one in step.columns] or columns
+    counted = [one for one in columns if one in step.columns or one in _ALWAYS_SHOWN] or columns
     names = ", ".join(f'"{one}"' for one in counted)
     cursor = tracer.connection.execute(
         f"select {names} from {tracer.table_of(step.relation.name)} order by all limit {_SHOWN_ROWS}"
