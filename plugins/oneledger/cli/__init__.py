@@ -11,7 +11,8 @@ from oneledger.settings import ConfigurationError
 
 # One module a room; each adds its verbs with ``register``.
 ROOMS = (
-    "city", "ingest", "nightly", "checks", "quarantine", "notices", "publishing", "rules", "evaluation", "doctor",
+    "city", "ingest", "nightly", "checks", "quarantine", "notices", "publishing", "rules", "evaluation", "trace",
+    "doctor",
 )  # fmt: skip
 
 app = typer.Typer(

@@ -72,7 +72,9 @@ def find_place(settings: Settings, text: str) -> LandedPlace:
         return LandedPlace(found[0], row_number)
     if found:
         shown = ", ".join(found[-5:])
-        raise ConfigurationError(f"{len(found)} landed files are called {name!r}. Name one of them by its id: {shown} …")
+        raise ConfigurationError(
+            f"{len(found)} landed files are called {name!r}. Name one of them by its id: {shown} …"
+        )
     raise ConfigurationError(
         f"No landed file is called {name!r}. Give its path under {settings.landing_dir}, its id as a trace shows it "
         "(zheliban.usage.20221031.r001/usage_20221031.csv.gz), or the source's own name of the file."
@@ -166,7 +168,9 @@ class _Forward:
         source = quoted(relation.name) if table is None else table
         rows_count = self.connection.execute(f"select count(*) from {source}").fetchall()[0][0]
         all_count = self.connection.execute(f"select count(*) from {quoted(relation.name)}").fetchall()[0][0]
-        keys = [name for name, column in relation.columns.items() if column["type"] in ("VARCHAR", "DATE", "BIGINT")][:5]
+        keys = [name for name, column in relation.columns.items() if column["type"] in ("VARCHAR", "DATE", "BIGINT")][
+            :5
+        ]
         cursor = self.connection.execute(
             f"select {', '.join(quote(one) for one in keys)} from {source} order by all limit {_SHOWN_ROWS}"
         )
@@ -272,7 +276,9 @@ class _Reach:
                 continue
             if not all(text_of(one) in {text_of(other) for other in parts} for parts in block.partitions):
                 continue
-            if not isinstance(one, exp.Column | exp.Coalesce | exp.Literal | exp.Cast | exp.DateTrunc | exp.TimestampTrunc):
+            if not isinstance(
+                one, exp.Column | exp.Coalesce | exp.Literal | exp.Cast | exp.DateTrunc | exp.TimestampTrunc
+            ):
                 continue
             if any(self._is_float(block, column) for column in one.find_all(exp.Column)):
                 continue
@@ -302,10 +308,14 @@ class _Reach:
         if source.query is not None:
             parts = []
             for select, on in self.found[source.query] or []:
-                same = " and ".join(f"touched.{quote(one)} is not distinct from {quote(alias)}.{quote(one)}" for one in on)
+                same = " and ".join(
+                    f"touched.{quote(one)} is not distinct from {quote(alias)}.{quote(one)}" for one in on
+                )
                 parts.append(f"exists (select 1 from ({select}) as touched where {same})")
             return f"({' or '.join(parts)})"
-        columns = [name for name, kind in self.forward.tracer.types[str(source.relation)].items() if kind not in _FLOATS]
+        columns = [
+            name for name, kind in self.forward.tracer.types[str(source.relation)].items() if kind not in _FLOATS
+        ]
         identity = [one for one in ("_file_id", "_row_number") if one in columns]
         same = " and ".join(
             f"touched.{quote(one)} is not distinct from {quote(alias)}.{quote(one)}" for one in identity or columns
@@ -353,4 +363,3 @@ class _Reach:
                 names[short] = (catalogue, schema, f"{self.relation.name} {long}")
         copy = with_tables(block.select, names)
         return f"(select * from ({text_of(copy)}) as part({', '.join(quote(one) for one in query.columns)}))"
-

@@ -254,4 +254,3 @@ def _sheet(path: Path, entity: Entity) -> tuple[str, list[str], dict[int, list[s
     wanted = entity.workbook.sheet
     sheet = names[wanted] if isinstance(wanted, int) else (wanted if wanted in names else names[0])
     return sheet, table.names, dict(zip(table.row_numbers, table.rows, strict=True))
-

@@ -74,7 +74,10 @@ def scheduled_airflow_run(run_id: str) -> str | None:
 
 def _anchor(settings: Settings) -> dict[str, Any] | None:
     """The head of the chain of seals, where this installation keeps one."""
-    if importlib.util.find_spec("oneledger.audit") is None or importlib.util.find_spec("oneledger.audit.anchors") is None:
+    if (
+        importlib.util.find_spec("oneledger.audit") is None
+        or importlib.util.find_spec("oneledger.audit.anchors") is None
+    ):
         return None
     anchor = importlib.import_module("oneledger.audit.anchors").current_anchor(settings)
     plain = getattr(anchor, "__dict__", None) or {"head": str(anchor)}

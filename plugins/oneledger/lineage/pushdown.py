@@ -164,7 +164,9 @@ class BlockTracer:
             if name in self.demands and name != MAIN and not query.is_expression and not self._is_light(name):
                 self._work_out(query)
         for name in reversed(order):
-            if name in self.demands and (name == MAIN or self.blocks.queries[name].is_expression or not self._is_light(name)):
+            if name in self.demands and (
+                name == MAIN or self.blocks.queries[name].is_expression or not self._is_light(name)
+            ):
                 self._follow(self.blocks.queries[name])
         return self._contributions()
 
@@ -567,7 +569,7 @@ class BlockTracer:
         parts = self.found_of_queries.get(query.name)
         if not parts:
             return None
-        table = f"{self._table(query.name)[:-1]} wanted\""
+        table = f'{self._table(query.name)[:-1]} wanted"'
         self.connection.execute(f"create table {table} as {' union '.join(parts)}")
         self.wanted_tables[query.name] = table
         return table

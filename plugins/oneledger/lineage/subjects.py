@@ -35,7 +35,6 @@ class Subject:
     columns: tuple[str, ...] | None = None
 
 
-
 def star(app_id: str, round_id: str | None = None) -> Subject:
     """An app's star and score."""
     return Subject("star", "evaluation.app_stars", {"app_id": app_id, **({"run_id": round_id} if round_id else {})})
@@ -79,8 +78,7 @@ def find_relation(models: VersionModels, name: str) -> Relation:
     near = difflib.get_close_matches(name, [*known, *(one.partition(".")[2] for one in known)], n=3, cutoff=0.5)
     meant = f"Do you mean {' or '.join(near)}? " if near else ""
     raise ConfigurationError(
-        f"This version has no table {name!r}. {meant}"
-        '`oneledger query "show all tables"` lists them.'
+        f'This version has no table {name!r}. {meant}`oneledger query "show all tables"` lists them.'
     )
 
 
@@ -118,9 +116,7 @@ def where_of(connection: duckdb.DuckDBPyConnection, models: VersionModels, subje
     return where
 
 
-def _nothing(
-    connection: duckdb.DuckDBPyConnection, relation: Relation, subject: Subject, parts: Sequence[str]
-) -> str:
+def _nothing(connection: duckdb.DuckDBPyConnection, relation: Relation, subject: Subject, parts: Sequence[str]) -> str:
     said = ", ".join(f"{column}={value}" for column, value in subject.key.items())
     text = f"{relation.name} has no row with {said}."
     for column, value, part in zip(subject.key, subject.key.values(), parts, strict=False):

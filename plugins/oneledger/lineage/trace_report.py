@@ -138,4 +138,3 @@ def _rows(tracer: Tracer, step: Step) -> list[dict[str, Any]]:
         f"select {names} from {tracer.table_of(step.relation.name)} order by all limit {_SHOWN_ROWS}"
     )
     return [dict(zip(counted, row, strict=True)) for row in cursor.fetchall()]
-
