@@ -48,20 +48,20 @@ class Block:
     ``known`` maps the names by which its SQL calls other queries of the model.
     """
 
-    select: exp.Expression
+    select: exp.Expr
     sources: list[Source] = field(default_factory=list)
     known: dict[str, str] = field(default_factory=dict)
-    outputs: dict[str, exp.Expression] = field(default_factory=dict)
-    group: list[exp.Expression] = field(default_factory=list)
+    outputs: dict[str, exp.Expr] = field(default_factory=dict)
+    group: list[exp.Expr] = field(default_factory=list)
     is_aggregated: bool = False
-    partitions: list[list[exp.Expression]] = field(default_factory=list)
+    partitions: list[list[exp.Expr]] = field(default_factory=list)
     nested: list[tuple[str, str | None]] = field(default_factory=list)
     is_opaque: bool = False
 
     @property
-    def conditions(self) -> list[exp.Expression]:
+    def conditions(self) -> list[exp.Expr]:
         """Everything besides the outputs that decides which rows there are."""
-        parts: list[exp.Expression] = [
+        parts: list[exp.Expr] = [
             source.join.args["on"] for source in self.sources if source.join is not None and source.join.args.get("on")
         ]
         parts += [self.select.args[key].this for key in ("where", "having", "qualify") if self.select.args.get(key)]
@@ -102,7 +102,7 @@ class _Reader:
         self.columns_of = columns_of
         self.queries: dict[str, Query] = {}
 
-    def read(self, tree: exp.Expression, name: str, known: dict[str, str], *, is_expression: bool = False) -> str:
+    def read(self, tree: exp.Expr, name: str, known: dict[str, str], *, is_expression: bool = False) -> str:
         """Enter a query and what it is made of; gives its name."""
         known = dict(known)
         with_clause = tree.args.get("with_") or tree.args.get("with")
@@ -124,14 +124,14 @@ class _Reader:
             return name
         return next(f"{name}_{number}" for number in range(2, 10_000) if f"{name}_{number}" not in self.queries)
 
-    def _block(self, tree: exp.Expression, known: dict[str, str]) -> Block:
+    def _block(self, tree: exp.Expr, known: dict[str, str]) -> Block:
         if not isinstance(tree, exp.Select):
             return self._opaque(tree, known)
         if tree.args.get("limit") or tree.find(exp.Pivot) or any(isinstance(one, exp.Star) for one in tree.expressions):
             return self._opaque(tree, known)
         block = Block(tree, known=known)
         from_clause = tree.args.get("from_") or tree.args.get("from")
-        items: list[tuple[exp.Expression, exp.Join | None]] = [(from_clause.this, None)] if from_clause else []
+        items: list[tuple[exp.Expr, exp.Join | None]] = [(from_clause.this, None)] if from_clause else []
         items += [(join.this, join) for join in tree.args.get("joins") or []]
         for item, join in items:
             source = self._source(item, join, known)
@@ -142,7 +142,7 @@ class _Reader:
         self._nested(block, tree, known)
         return block
 
-    def _source(self, item: exp.Expression, join: exp.Join | None, known: dict[str, str]) -> Source | None:
+    def _source(self, item: exp.Expr, join: exp.Join | None, known: dict[str, str]) -> Source | None:
         if isinstance(item, exp.Table) and isinstance(item.this, exp.Identifier):
             if not item.db and item.name in known:
                 return Source(item.alias or item.name, None, known[item.name], join)
@@ -162,7 +162,7 @@ class _Reader:
         }
         named = {one.name: one for one in tree.args.get("windows") or []}
 
-        def resolved(expression: exp.Expression, *, own: str | None = None) -> exp.Expression:
+        def resolved(expression: exp.Expr, *, own: str | None = None) -> exp.Expr:
             """The same expression with every column under its source, and names of this select put in place."""
             copy = expression.copy()
             holder = exp.Paren(this=copy)
@@ -212,7 +212,7 @@ class _Reader:
 
     def _nested(self, block: Block, tree: exp.Select, known: dict[str, str]) -> None:
         """Expression subqueries: a scalar, EXISTS, IN. Conditions that look outwards are dropped, so more is read."""
-        places: list[tuple[str | None, exp.Expression]] = [(name, one) for name, one in block.outputs.items()]
+        places: list[tuple[str | None, exp.Expr]] = [(name, one) for name, one in block.outputs.items()]
         places += [(None, one) for one in block.conditions]
         for output, expression in places:
             for subquery in _outermost_queries(expression):
@@ -228,7 +228,7 @@ class _Reader:
                     inner.set("where", exp.Where(this=exp.and_(*kept)) if kept else None)
                 block.nested.append((self.read(inner, "subquery", known, is_expression=True), output))
 
-    def _opaque(self, tree: exp.Expression, known: dict[str, str]) -> Block:
+    def _opaque(self, tree: exp.Expr, known: dict[str, str]) -> Block:
         block = Block(tree, known=known, is_opaque=True)
         for number, table in enumerate(tree.find_all(exp.Table)):
             if not isinstance(table.this, exp.Identifier):
@@ -253,7 +253,7 @@ def read_blocks(sql: str, columns_of: dict[str, tuple[str, ...]]) -> ModelBlocks
     return ModelBlocks(reader.queries)
 
 
-def conjuncts(condition: exp.Expression) -> Iterator[exp.Expression]:
+def conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
     """The parts of ``a and b and c``."""
     if isinstance(condition, exp.Paren):
         yield from conjuncts(condition.this)
@@ -264,7 +264,7 @@ def conjuncts(condition: exp.Expression) -> Iterator[exp.Expression]:
         yield condition
 
 
-def columns_read(expressions: Iterable[exp.Expression]) -> dict[str, set[str]]:
+def columns_read(expressions: Iterable[exp.Expr]) -> dict[str, set[str]]:
     """By source alias the columns that these expressions mention."""
     found: dict[str, set[str]] = {}
     for expression in expressions:
@@ -273,11 +273,11 @@ def columns_read(expressions: Iterable[exp.Expression]) -> dict[str, set[str]]:
     return found
 
 
-def text_of(expression: exp.Expression) -> str:
+def text_of(expression: exp.Expr) -> str:
     return expression.sql(dialect=DIALECT, comments=False)
 
 
-def with_tables(expression: exp.Expression, tables: dict[str, tuple[str, str, str]]) -> exp.Expression:
+def with_tables(expression: exp.Expr, tables: dict[str, tuple[str, str, str]]) -> exp.Expr:
     """A copy in which names of queries stand for tables (catalogue, schema, name); aliases stay."""
     copy = expression.copy()
     for table in list(copy.find_all(exp.Table)):
@@ -288,13 +288,13 @@ def with_tables(expression: exp.Expression, tables: dict[str, tuple[str, str, st
     return copy
 
 
-def has_window(expression: exp.Expression) -> bool:
+def has_window(expression: exp.Expr) -> bool:
     return expression.find(exp.Window) is not None
 
 
-def aggregates_in(expression: exp.Expression) -> list[exp.Expression]:
+def aggregates_in(expression: exp.Expr) -> list[exp.Expr]:
     """The outermost calls that sum up rows (window functions do not); of one with FILTER or WITHIN GROUP, all of it."""
-    found: list[exp.Expression] = []
+    found: list[exp.Expr] = []
     for one in expression.find_all(exp.AggFunc, exp.Anonymous, exp.Filter, exp.WithinGroup):
         if isinstance(one, exp.Anonymous) and one.name.lower() not in _other_aggregates():
             continue
@@ -308,11 +308,11 @@ def aggregates_in(expression: exp.Expression) -> list[exp.Expression]:
     return found
 
 
-def has_aggregate(expression: exp.Expression) -> bool:
+def has_aggregate(expression: exp.Expr) -> bool:
     return bool(aggregates_in(expression))
 
 
-def _is_within_window(node: exp.Expression, top: exp.Expression) -> bool:
+def _is_within_window(node: exp.Expr, top: exp.Expr) -> bool:
     parent = node.parent
     child = node
     while parent is not None and child is not top:
@@ -336,7 +336,7 @@ def _other_aggregates() -> frozenset[str]:
     return frozenset(row[0] for row in rows)
 
 
-def _branches(tree: exp.Expression) -> list[exp.Expression]:
+def _branches(tree: exp.Expr) -> list[exp.Expr]:
     while isinstance(tree, exp.Subquery) and not tree.alias:
         tree = tree.this
     if isinstance(tree, exp.Union):
@@ -344,8 +344,8 @@ def _branches(tree: exp.Expression) -> list[exp.Expression]:
     return [tree]
 
 
-def _outermost_queries(expression: exp.Expression) -> list[exp.Expression]:
-    found: list[exp.Expression] = []
+def _outermost_queries(expression: exp.Expr) -> list[exp.Expr]:
+    found: list[exp.Expr] = []
     for one in expression.find_all(exp.Select, exp.SetOperation):
         above = one.parent
         while above is not None and above is not expression.parent:

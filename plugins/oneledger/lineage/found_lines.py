@@ -17,6 +17,7 @@ from oneledger.lineage.landed_lines import LandedFileLines, batch_folder, read_l
 from oneledger.lineage.tracing import Step, Tracer
 from oneledger.publishing.content import quote
 from oneledger.publishing.lineage_basis import FOLDER, SEEDS_DIR
+from oneledger.quality.personal_data import masked
 from oneledger.settings import ConfigurationError, Settings
 
 _IDENTITY = ("_batch_id", "_file_id", "_row_number")
@@ -71,7 +72,7 @@ def landed(
         left -= len(wanted)
         if wanted or one.file_id not in counted:
             found = read_landed_lines(settings, catalogue, one.file_id, wanted)
-            shown.append(_described(one, found))
+            shown.append(_described(tracer, one, found))
         else:
             shown.append(counted[one.file_id])
         if shown[-1].get("problem"):
@@ -158,15 +159,34 @@ def _is_as_received(path: Path, sha256: str) -> bool:
         return False
 
 
-def _described(file: FoundFile, found: LandedFileLines | None) -> dict[str, Any]:
+def _described(tracer: Tracer, file: FoundFile, found: LandedFileLines | None) -> dict[str, Any]:
     if found is None:
         return {
             "file_id": file.file_id, "batch_id": file.batch_id, "lines_count": file.lines_count, "lines": [],
             "is_as_received": None, "problem": f"batch {file.batch_id} is not in landing any more",
         }  # fmt: skip
     about = asdict(found)
-    about.pop("rows_count")
-    return {**about, "path": str(found.path), "lines_count": file.lines_count}
+    return {**about, "path": str(found.path), "lines_count": file.lines_count, "lines": _masked(tracer, about["lines"])}
+
+
+def _masked(tracer: Tracer, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Lines as they are shown and handed over: the middle of what has the form of a personal number as stars."""
+    texts = [one["text"] for one in lines] + [cell for one in lines for cell in one["cells"].values() if cell]
+    if not texts:
+        return lines
+    rows = tracer.connection.execute(
+        f"select line, {masked('line')} from (select distinct unnest(?) as line)", [texts]
+    ).fetchall()
+    shown = dict(rows)
+    return [
+        {
+            **one,
+            "text": shown[one["text"]],
+            "cells": {name: shown[cell] if cell else cell for name, cell in one["cells"].items()},
+            "is_masked": shown[one["text"]] != one["text"],
+        }
+        for one in lines
+    ]
 
 
 def rule_lines(tracer: Tracer, step: Step) -> dict[str, Any]:

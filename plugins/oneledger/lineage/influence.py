@@ -265,7 +265,7 @@ class _Reach:
             return [True]
         return [bool(self.forward.connection.execute(f"select 1 from ({sql}) limit 1").fetchone()) for sql, _ in found]
 
-    def _stable(self, block: Block) -> dict[str, exp.Expression]:
+    def _stable(self, block: Block) -> dict[str, exp.Expr]:
         """The outputs that a touched row's own values give."""
         grouped = {text_of(one) for one in block.group}
         stable = {}

@@ -69,7 +69,6 @@ class LandedFileLines:
     manifest_sha256: str
     previous_manifest_sha256: str | None
     correction: dict[str, str] | None
-    rows_count: int = 0
     lines: list[LandedLine] = field(default_factory=list)
     problem: str | None = None
 

@@ -294,7 +294,7 @@ class BlockTracer:
             by_source[source.alias] = mine
         return _Pushed(conditions, by_source)
 
-    def _is_passed(self, block: Block, query: Query, name: str, expression: exp.Expression) -> bool:
+    def _is_passed(self, block: Block, query: Query, name: str, expression: exp.Expr) -> bool:
         """Whether a condition on this output is one on the rows that go into the block."""
         if not _is_plain(expression) or self._is_float(block, expression):
             return False
@@ -369,7 +369,7 @@ class BlockTracer:
     def _work_out(self, query: Query) -> None:
         demand = self.demands[query.name]
         live = [block for block in query.blocks if self.pushed.get(id(block))]
-        columns = sorted(demand.columns & set(query.columns)) or query.columns
+        columns = self._asked(query)
         selects = []
         for block in live:
             if block.is_opaque:
@@ -401,6 +401,11 @@ class BlockTracer:
         block = self.blocks.queries[source.query].blocks[0]
         below = block.sources[0]
         return self._base(below, self._used(block, columns).get(below.alias, set()))
+
+    def _asked(self, query: Query) -> list[str]:
+        """The columns of a query that are worked out; what an opaque one gives is known by what is asked of it."""
+        asked = self.demands[query.name].columns
+        return (sorted(asked & set(query.columns)) or query.columns) if query.columns else sorted(asked)
 
     def _texts(self, block: Block, columns: Iterable[str]) -> list[tuple[str, str]]:
         return [(name, self._renamed(block.outputs[name], block)) for name in columns]
@@ -488,8 +493,7 @@ class BlockTracer:
                 continue
             if block.is_opaque or self.is_whole:
                 for source in block.sources:
-                    name = self._table(source.query) if source.query else _relation(source.relation or "")
-                    self._enter(source, None, f"select * from {name}")
+                    self._enter(source, None, self._all_of(source))
                 continue
             more = [] if query.is_expression or not self.is_exact else self._matching(block, query, wanted)
             used = self._used(block, demand.columns)
@@ -503,9 +507,17 @@ class BlockTracer:
                     selected = f"{quote(source.alias)}.{_ROW} as {_ROW}"
                 else:
                     found = self.blocks.queries[source.query or MAIN]
-                    names = sorted(self.demands[found.name].columns & set(found.columns)) or found.columns
+                    names = self._asked(found)
                     selected = ", ".join(f"{quote(source.alias)}.{quote(one)}" for one in names)
                 self._enter(source, columns, self._combined(block, query, source, selected, more))
+
+    def _all_of(self, source: Source) -> str:
+        if source.query is None:
+            return f"select * from {_relation(source.relation or '')}"
+        if self._is_light(source.query):
+            return f"select unnest({_ROW}) from {self._read(source)}"
+        names = _names(self._asked(self.blocks.queries[source.query]))
+        return f"select {names} from {self._table(source.query)}"
 
     def _combined(self, block: Block, query: Query, source: Source, selected: str, more: list[str]) -> str:
         """The rows of a source that stand in a wanted combination."""
@@ -536,7 +548,7 @@ class BlockTracer:
         group = ", ".join(self._renamed(one, block) for one in block.group)
         part = f"partition by {group} " if group else ""
         used = self._used(block, columns)
-        tie = ", ".join(quote(one.alias) for one in block.sources if one.alias in used)
+        tie = ", ".join(self._place(one) for one in block.sources if one.alias in used)
         witnesses = []
         for value in values:
             for one in aggregates_in(value):
@@ -560,6 +572,16 @@ class BlockTracer:
             # Only that the group is there: any of its rows shows it.
             witnesses.append(f"row_number() over ({part}order by {tie}) = 1")
         return list(dict.fromkeys(witnesses))
+
+    def _place(self, source: Source) -> str:
+        """What orders the rows of a source, so that the same few are taken each time."""
+        if not self._is_light(source.query):
+            return quote(source.alias)
+        types = self.types.get(self._base(source, set())[0], {})
+        names = [one for one in ("_file_id", "_row_number") if one in types] or [
+            one for one, kind in types.items() if kind in _NAMING or one.endswith(_NAMING_ENDS)
+        ]
+        return ", ".join(f"{quote(source.alias)}.{_ROW}.{quote(one)}" for one in names) or quote(source.alias)
 
     def _wanted(self, query: Query) -> str | None:
         if query.name in self.wanted_tables:
@@ -632,7 +654,7 @@ class BlockTracer:
     def _name(self, query: str) -> str:
         return f"{list(self.blocks.queries).index(query)} {query}"
 
-    def _renamed(self, expression: exp.Expression, block: Block) -> str:
+    def _renamed(self, expression: exp.Expr, block: Block) -> str:
         """SQL in which the queries of the model that it names are the tables made of them."""
         if not any(not table.db and table.name in block.known for table in expression.find_all(exp.Table)):
             return text_of(expression)
@@ -640,7 +662,7 @@ class BlockTracer:
         names = {short: (catalogue, schema, self._name(long)) for short, long in block.known.items()}
         return text_of(with_tables(expression, names))
 
-    def _is_float(self, block: Block, expression: exp.Expression) -> bool:
+    def _is_float(self, block: Block, expression: exp.Expr) -> bool:
         """Whether its last bits may differ from one evaluation to the next."""
         if expression.find(exp.Div, exp.Avg) or any(
             text_of(one.to).upper() in _FLOATS for one in expression.find_all(exp.Cast)
@@ -669,7 +691,7 @@ class BlockTracer:
         return self._floats[key]
 
 
-def _is_plain(expression: exp.Expression) -> bool:
+def _is_plain(expression: exp.Expr) -> bool:
     """A value of each combination of rows by itself: no sum, no window, no list taken apart, no subquery."""
     return not (
         has_aggregate(expression) or has_window(expression)
@@ -683,11 +705,11 @@ class _Extreme:
     row for each value, or rows that together hold all bits; ``only`` is the condition of its FILTER."""
 
     kind: str
-    parts: tuple[exp.Expression, ...]
-    only: exp.Expression | None = None
+    parts: tuple[exp.Expr, ...]
+    only: exp.Expr | None = None
 
 
-def _extreme_of(aggregate: exp.Expression) -> _Extreme | None:
+def _extreme_of(aggregate: exp.Expr) -> _Extreme | None:
     """None for an aggregate to which every row adds."""
     if isinstance(aggregate, exp.Filter):
         inner = _extreme_of(aggregate.this)
@@ -709,7 +731,7 @@ def _extreme_of(aggregate: exp.Expression) -> _Extreme | None:
     return None
 
 
-def _coalesced(expression: exp.Expression) -> list[exp.Column]:
+def _coalesced(expression: exp.Expr) -> list[exp.Column]:
     """The columns of ``coalesce(a.x, b.x)``: over a full join that is the key."""
     if not isinstance(expression, exp.Coalesce):
         return []
@@ -739,7 +761,7 @@ def _column_of(text: str, alias: str) -> str | None:
     return None
 
 
-def _window(definition: exp.Expression) -> str:
+def _window(definition: exp.Expr) -> str:
     # A copy would not know any more that it stands in a WINDOW clause, where it is written otherwise.
     return definition.sql(dialect=DIALECT, comments=False, copy=False)
 

@@ -180,5 +180,22 @@ def row_of(connection: duckdb.DuckDBPyConnection, relation: str, where: str) -> 
     return dict(zip(names, cursor.fetchall()[0], strict=True))
 
 
+def name_of(connection: duckdb.DuckDBPyConnection, models: VersionModels, row: Mapping[str, Any]) -> str | None:
+    """What people call the app or project of a row."""
+    for column, relation, name in (
+        ("app_id", "marts.dim_app", "app_name"),
+        ("project_id", "marts.dim_project", "project_name"),
+    ):
+        if row.get(name):
+            return str(row[name])
+        if row.get(column) is not None and relation in models.relations:
+            found = connection.execute(
+                f"select {name} from {quoted(relation)} where {column} = ?", [row[column]]
+            ).fetchall()
+            if found and found[0][0]:
+                return str(found[0][0])
+    return None
+
+
 def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 _MOST_ROWS = 40
+_LONG = 36
 _MAIN_VALUES = {
     "star": ("stars", "score"), "points": ("points", "weight"), "figure": ("computed_value",),
     "share": ("share", "payable_cny"),
@@ -19,40 +20,7 @@ _WIDTHS = {
     "whole": ("整表", "widened to the whole table"),
 }
 
-_STYLE = """
-:root { --ink:#1d2733; --soft:#5c6b7a; --line:#dfe5ea; --paper:#fff; --ground:#f3f5f7; --blue:#1f5fa8; --good:#1b7f4b;
-  --bad:#b3261e; --mark:#fff3c4; --rule:#7a3e9d; }
-* { box-sizing:border-box } html { background:var(--ground) }
-body { margin:0 auto; max-width:74rem; padding:2.2rem 2.6rem 4rem; background:var(--paper); color:var(--ink);
-  font:15px/1.6 "Noto Sans CJK SC","Noto Sans SC","Source Han Sans SC","PingFang SC","Microsoft YaHei",system-ui,sans-serif }
-header { border-bottom:3px solid var(--ink); padding-bottom:1.2rem } h1 { margin:.1rem 0 .3rem; font-size:1.75rem; line-height:1.25 }
-h1 small, h2 small { font-weight:400; color:var(--soft); font-size:.62em; margin-left:.5em; letter-spacing:.01em }
-h2 { margin:2.4rem 0 .8rem; font-size:1.2rem; border-left:5px solid var(--blue); padding-left:.6rem; line-height:1.3 }
-.key { color:var(--soft); font-size:.92rem } .key code { color:var(--ink); background:var(--ground); padding:.08em .4em; border-radius:4px }
-.brand { color:var(--soft); font-size:.82rem; letter-spacing:.08em; text-transform:uppercase }
-.values { display:flex; flex-wrap:wrap; gap:1rem 2.4rem; margin:1.1rem 0 .2rem } .values div { min-width:6rem }
-.values b { display:block; font-size:2.1rem; line-height:1.15; font-variant-numeric:tabular-nums } .values span { color:var(--soft); font-size:.85rem }
-.verdict { margin:1.4rem 0 0; padding:.85rem 1.1rem; border-radius:8px; border:1px solid; display:flex; gap:.9rem; align-items:baseline }
-.verdict i { font-style:normal; font-size:1.3rem; font-weight:700 } .verdict p { margin:0 } .verdict small { color:var(--soft); display:block }
-.good { background:#ecf7f0; border-color:#b9dfc8 } .good i { color:var(--good) } .bad { background:#fdeeed; border-color:#efc2bf } .bad i { color:var(--bad) }
-.open { background:var(--ground); border-color:var(--line) }
-details { margin:.15rem 0 } summary { cursor:pointer; padding:.22rem .3rem; border-radius:5px; list-style-position:outside }
-summary:hover { background:var(--ground) } .tree details { margin-left:1.15rem; border-left:1px solid var(--line); padding-left:.55rem }
-.tree > details { margin-left:0; border:0; padding-left:0 } .leaf { margin-left:1.15rem; border-left:1px solid var(--line); padding:.22rem .3rem .22rem 1.5rem }
-.name { font-family:ui-monospace,"DejaVu Sans Mono",Consolas,monospace; font-size:.86rem } .count { color:var(--soft); font-size:.85rem; margin-left:.5rem }
-.title { color:var(--soft); font-size:.86rem; margin-left:.5rem } .eq { color:var(--good); font-weight:700; margin-right:.35rem } .ne { color:var(--bad); font-weight:700; margin-right:.35rem }
-.rule .name { color:var(--rule) } .landed .name { color:var(--blue); font-weight:600 } .wide { color:var(--bad); font-size:.8rem; margin-left:.5rem }
-.scroll { overflow-x:auto; margin:.35rem 0 .8rem } table { border-collapse:collapse; font-size:.82rem; min-width:40% }
-th,td { border:1px solid var(--line); padding:.22rem .5rem; text-align:left; vertical-align:top; max-width:26rem; overflow-wrap:anywhere }
-th { background:var(--ground); font-weight:600; white-space:nowrap } td.n { text-align:right; font-variant-numeric:tabular-nums; white-space:nowrap }
-td.used, th.used { background:var(--mark) } td.null { color:#aab4bd } pre { margin:.2rem 0; white-space:pre-wrap; overflow-wrap:anywhere; font-size:.78rem }
-.file { margin:.9rem 0 .2rem; font-size:.9rem } .hash { font-family:ui-monospace,"DejaVu Sans Mono",Consolas,monospace; font-size:.76rem; color:var(--soft); overflow-wrap:anywhere }
-dl { display:grid; grid-template-columns:max-content 1fr; gap:.3rem 1.4rem; margin:0; font-size:.9rem } dt { color:var(--soft) } dd { margin:0; overflow-wrap:anywhere }
-footer { margin-top:3rem; padding-top:1rem; border-top:1px solid var(--line); color:var(--soft); font-size:.82rem }
-.legend { color:var(--soft); font-size:.84rem; margin:.2rem 0 .6rem } .legend mark { background:var(--mark); padding:0 .3em }
-@media print { html { background:none } body { max-width:none; padding:0; font-size:11px } summary { list-style:none } h2 { break-after:avoid }
-  table { break-inside:auto } tr { break-inside:avoid } details::details-content { content-visibility:visible; block-size:auto } .scroll { overflow:visible } }
-"""
+_STYLE = Path(__file__).with_suffix(".css")
 
 
 def write_page(report: Mapping[str, Any], path: Path) -> None:
@@ -84,7 +52,7 @@ def page(report: Mapping[str, Any]) -> str:
     ]
     return (
         '<!doctype html>\n<html lang="zh-CN"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>{''.join(parts)}{_footer(report)}</body></html>\n"
+        f"<title>{escape(title)}</title><style>{_STYLE.read_text(encoding='utf-8')}</style></head><body>{''.join(parts)}{_footer(report)}</body></html>\n"
     )
 
 
@@ -94,7 +62,7 @@ def _header(report: Mapping[str, Any]) -> str:
     names = _MAIN_VALUES.get(subject["kind"]) or subject["columns"] or [
         name for name, value in row.items() if isinstance(value, int | float | decimal.Decimal)
     ][:6]  # fmt: skip
-    said = row.get("title_zh") or row.get("app_name") or row.get("project_name") or subject["title_zh"]
+    said = " · ".join(one for one in (subject["name"] or row.get("title_zh"), subject["title_zh"]) if one)
     said_en = row.get("title_en") or subject["title_en"]
     key = " ".join(f"<code>{escape(name)} = {escape(value)}</code>" for name, value in subject["key"].items())
     values = "".join(f"<div><b>{_value(row.get(name))}</b><span>{escape(name)}</span></div>" for name in names)
@@ -149,7 +117,7 @@ def _tree(report: Mapping[str, Any]) -> str:
         return (
             f'<details{" open" if depth < 2 else ""}><summary>{mark}<span class="name">{escape(name)}</span><span class="count">'
             f'{one["rows_count"]:,} 行 rows</span><span class="title">{escape(one["title_zh"])} {escape(one["title_en"])}</span>'
-            f'{note}</summary><details><summary class="legend">{escape(one["grain"])} '
+            f'{note}</summary><details{" open" if depth < 2 else ""}><summary class="legend">{escape(one["grain"])} '
             f'<span class="hash">{escape(str(one["file"] or ""))}</span></summary>{rows}{more}</details>{below}</details>'
         )
 
@@ -278,6 +246,8 @@ def _cell(value: Any, is_used: bool) -> str:
         kinds.append("null")
     elif isinstance(value, int | float | decimal.Decimal) and not isinstance(value, bool):
         kinds.append("n")
+    elif len(str(value)) > _LONG:
+        kinds.append("long")
     classes = " ".join(kinds)
     return f'<td class="{classes}">{_value(value)}</td>' if kinds else f"<td>{_value(value)}</td>"
 

@@ -9,7 +9,7 @@ from oneledger.catalogue import load_catalogue
 from oneledger.lineage.found_lines import is_landed, landed, rule_lines
 from oneledger.lineage.ground import read_models
 from oneledger.lineage.provenance import provenance
-from oneledger.lineage.subjects import Subject, find_relation, row_of, where_of
+from oneledger.lineage.subjects import Subject, find_relation, name_of, row_of, where_of
 from oneledger.lineage.tracing import Step, Tracer, open_tracer
 from oneledger.publishing.versions import CURRENT, resolve
 from oneledger.settings import Settings
@@ -53,6 +53,7 @@ def trace(
         relation = find_relation(models, subject.relation)
         where = where_of(tracer.connection, models, subject)
         row = row_of(tracer.connection, relation.name, where)
+        name = name_of(tracer.connection, models, row)
         tracer.start(relation.name, where, subject.columns)
         tracer.follow()
         order = {one.name: place for place, one in enumerate(models.in_order)}
@@ -80,6 +81,7 @@ def trace(
             "columns": list(subject.columns) if subject.columns else None,
             "title_zh": relation.meta.get("title_zh", ""),
             "title_en": relation.meta.get("title_en", ""),
+            "name": name,
         },
         "published": row,
         "provenance": about,
