@@ -127,7 +127,7 @@ class _Reader:
     def _block(self, tree: exp.Expr, known: dict[str, str]) -> Block:
         if not isinstance(tree, exp.Select):
             return self._opaque(tree, known)
-        if tree.args.get("limit") or tree.find(exp.Pivot) or any(isinstance(one, exp.Star) for one in tree.expressions):
+        if tree.args.get("limit") or tree.find(exp.Pivot) or any(_gives_columns(one) for one in tree.expressions):
             return self._opaque(tree, known)
         block = Block(tree, known=known)
         from_clause = tree.args.get("from_") or tree.args.get("from")
@@ -238,7 +238,8 @@ class _Reader:
             elif table.db:
                 block.sources.append(Source(f"s{number}", f"{table.db}.{table.name}", None, None))
         selects = tree.expressions if isinstance(tree, exp.Select) else []
-        block.outputs = {one.alias_or_name: one for one in selects if not isinstance(one, exp.Star)}
+        if not any(_gives_columns(one) for one in selects):
+            block.outputs = {one.alias_or_name: one for one in selects}
         return block
 
 
@@ -342,6 +343,13 @@ def _branches(tree: exp.Expr) -> list[exp.Expr]:
     if isinstance(tree, exp.Union):
         return [*_branches(tree.left), *_branches(tree.right)]
     return [tree]
+
+
+def _gives_columns(selected: exp.Expr) -> bool:
+    """Whether one item of a SELECT gives columns that it does not name: a star, a struct taken apart."""
+    return isinstance(selected, exp.Star | exp.Unnest | exp.Explode) or (
+        isinstance(selected, exp.Column) and isinstance(selected.this, exp.Star)
+    )
 
 
 def _outermost_queries(expression: exp.Expr) -> list[exp.Expr]:

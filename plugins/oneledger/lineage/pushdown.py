@@ -378,7 +378,10 @@ class BlockTracer:
             selects.append(self._select(block, [f"{text} as {quote(name)}" for name, text in self._texts(block, columns)],
                                         columns, is_grouped=True))  # fmt: skip
         if not selects:
-            selects = [f"select {', '.join(f'null as {quote(one)}' for one in columns)} where false"]
+            # A view, since a column of a table has a type, and this null must be comparable with anything.
+            nothing = f"select {', '.join(f'null as {quote(one)}' for one in columns)} where false"
+            self.connection.execute(f"create view {self._table(query.name)} as {nothing}")
+            return
         text = " union all ".join(selects)
         self.connection.execute(f"create table {self._table(query.name)} as {text}")
 

@@ -166,7 +166,8 @@ class Tracer:
         found = self.blocks_of(step.relation.name)
         keys = BlockTracer(self.connection, found, self.types, "traced.none").keys()
         names = [name for name in step.relation.columns if name in step.columns or name in keys]
-        return ", ".join(quote(name) for name in names)
+        # Of a row that only has to be there, all of it.
+        return ", ".join(quote(name) for name in names or step.relation.columns)
 
 
 @contextmanager
