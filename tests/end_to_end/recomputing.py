@@ -22,7 +22,7 @@ import openpyxl
 Record = dict[str, Any]
 PORTAL_ENDS = {"浙里办APP": "zheliban_app", "微信小程序": "zheliban_wechat", "支付宝小程序": "zheliban_alipay",
                "独立APP": "standalone_app"}  # fmt: skip
-STAGES = ("申报", "评审", "实施", "验收", "运行")
+STAGES = ("申报", "审核", "实施", "竣工验收", "运维")
 STAGE_CODES = ("declared", "reviewed", "implementing", "accepted", "operating")
 MEASURES = {
     "zheliban": {
