@@ -153,7 +153,8 @@ class BlockTracer:
         known = self._constraints(wanted, main)
         self.known = {name: one for name, one in known.items() if name in self._keys(main) and not one.has_null}
         self.demands[MAIN] = Demand()
-        self.demands[MAIN].add(set(columns) | (set(known) & self._keys(main)), known)
+        asked = set(columns) | (set(known) & self._keys(main))
+        self.demands[MAIN].add(asked, {name: one for name, one in known.items() if name in asked})
         self.wanted_tables[MAIN] = wanted
         order = list(self.blocks.queries)
         for name in reversed(order):
@@ -607,7 +608,7 @@ class BlockTracer:
         for name, expression in block.outputs.items():
             if name not in present or not _is_plain(expression) or self._is_float(block, expression):
                 continue
-            if query.name == MAIN and name not in self.demands[MAIN].columns and not isinstance(expression, exp.Column):
+            if query.name == MAIN and name not in self.demands[MAIN].columns:
                 continue
             if block.is_aggregated and text_of(expression) not in grouped:
                 continue
