@@ -27,7 +27,8 @@ STAGE_CODES = ("declared", "reviewed", "implementing", "accepted", "operating")
 MEASURES = {
     "zheliban": {
         "page_views_count": "浏览量", "visitors_count": "访客数", "night_visitors_count": "夜间访客数",
-        "starts_count": "发起数", "completions_count": "办结数", "impressions_count": "曝光量", "clicks_count": "点击量",
+        "starts_count": "发起数", "completions_count": "办结数",
+        "impressions_count": "曝光量", "clicks_count": "点击量",
         "rating_1_count": "一星", "rating_2_count": "二星", "rating_3_count": "三星", "rating_4_count": "四星",
         "rating_5_count": "五星",
     },
@@ -189,7 +190,9 @@ def _in_first_round(lines: Lines, side: str | None = None) -> int:
             continue
         if side is not None and app["side"] != side:
             continue
-        own = [one for one in events[app["appId"]] if one["releaseEnd"] != "standalone_app" and one["date"] <= "2022-07-01"]
+        own = [
+            one for one in events[app["appId"]] if one["releaseEnd"] != "standalone_app" and one["date"] <= "2022-07-01"
+        ]
         listed = sum(1 if one["kind"] == "listed" else -1 for one in own)
         count += listed > 0 and _first_listed(own) <= "2022-06-30"
     return count
@@ -228,8 +231,8 @@ def _weak_share_apps(lines: Lines) -> int:
 
 
 def _delisted(lines: Lines, ends: str) -> int:
-    return len({one["appId"] for one in lines.of("irs.listing_event")
-                if one["kind"] == "delisted" and one["date"] >= "2022-08-01" and one["releaseEnd"].startswith(ends)})  # fmt: skip
+    since = [one for one in lines.of("irs.listing_event") if one["date"] >= "2022-08-01"]
+    return len({one["appId"] for one in since if one["kind"] == "delisted" and one["releaseEnd"].startswith(ends)})
 
 
 def _newly_listed(lines: Lines, side: str, *, reviewed: bool = False) -> int:
@@ -270,7 +273,9 @@ def _released(lines: Lines, version: str) -> dt.date:
 
 
 def _titled_day(lines: Lines, title: str) -> float:
-    found = re.search(rf"{title}[:：]\s*(\d{{4}}年\d{{1,2}}月\d{{1,2}}日)", " ".join(lines.titles["finance.rectification"]))
+    found = re.search(
+        rf"{title}[:：]\s*(\d{{4}}年\d{{1,2}}月\d{{1,2}}日)", " ".join(lines.titles["finance.rectification"])
+    )
     assert found
     return as_number(day_of(found[1]))
 
@@ -441,8 +446,9 @@ def _channel_share(lines: Lines, row: Record) -> Record:
 
 
 def _resource_month(lines: Lines, row: Record) -> Record:
+    month = row["month"].isoformat()[:7]
     own = [one for one in lines.of("irs.interface_call")
-           if one["resourceId"] == row["data_resource_id"] and one["date"][:7] == row["month"].isoformat()[:7]]  # fmt: skip
+           if one["resourceId"] == row["data_resource_id"] and one["date"][:7] == month]  # fmt: skip
     called: dict[str, int] = defaultdict(int)
     for one in own:
         called[one["appId"]] += one["calls"]

@@ -17,7 +17,8 @@ _TABLES = {
     "irs_modules": ("irs.module", "moduleId appId name kind"),
     "irs_listing_events": ("irs.listing_event", "eventId appId releaseEnd kind date passedReview"),
     "irs_sharing_requests": (
-        "irs.sharing_request", "requestId appId applicantDepartmentId resourceId kind appliedAt approvedAt openedAt rejectedAt",
+        "irs.sharing_request",
+        "requestId appId applicantDepartmentId resourceId kind appliedAt approvedAt openedAt rejectedAt",
     ),
     "irs_security_notices": ("irs.security_notice", "noticeId appId noticedOn kind dueOn mendedOn reportedBy"),
     "irs_interface_calls": ("irs.interface_call", "date resourceId appId calls failed"),
@@ -63,7 +64,12 @@ def _usage(one: Record) -> Record:
 
 
 def _load(
-    connection: duckdb.DuckDBPyConnection, table: str, rows: list[Record], names: list[str], *, numbers: tuple[str, ...] = ()
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    rows: list[Record],
+    names: list[str],
+    *,
+    numbers: tuple[str, ...] = (),
 ) -> None:
     frame = pd.DataFrame(rows, columns=names)
     kinds = {"usage_on": "date", "calls": "bigint", "failed": "bigint", "passedReview": "boolean", "keyApp": "boolean",

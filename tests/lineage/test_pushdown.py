@@ -64,10 +64,12 @@ SHAPES = {
         f"select app, day, visitors, sum(visitors) over (partition by app order by day, line) as so_far from {USAGE}"
     ),
     "a named window": (
-        f"select app, day, lead(day) over days as next_day from {USAGE} window days as (partition by app order by day, line)"
+        f"select app, day, lead(day) over days as next_day from {USAGE}"
+        " window days as (partition by app order by day, line)"
     ),
     "the newest row of each app": (
-        f"select app, day, visitors from {USAGE} qualify row_number() over (partition by app order by day desc, line) = 1"
+        f"select app, day, visitors from {USAGE}"
+        " qualify row_number() over (partition by app order by day desc, line) = 1"
     ),
     "chains of queries": (
         f"with daily as (select app, day, visitors from {USAGE} where end_name <> 'z'),"
@@ -100,7 +102,9 @@ SHAPES = {
 
 apps = st.sampled_from(["p", "q", "r"])
 days = st.integers(1, 40).map(lambda number: dt.date(2022, 1, 1) + dt.timedelta(days=number))
-usage_rows = st.lists(st.tuples(apps, st.sampled_from("xyz"), days, st.one_of(st.none(), st.integers(0, 6))), max_size=12)
+usage_rows = st.lists(
+    st.tuples(apps, st.sampled_from("xyz"), days, st.one_of(st.none(), st.integers(0, 6))), max_size=12
+)
 app_rows = st.lists(st.tuples(apps, st.sampled_from("uv")), max_size=3, unique_by=lambda row: row[0])
 listing_rows = st.lists(st.tuples(apps, days), max_size=4, unique=True)
 

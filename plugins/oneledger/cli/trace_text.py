@@ -21,7 +21,8 @@ def trace_text(report: dict[str, Any]) -> None:
     subject, about = report["subject"], report["provenance"]
     key = " ".join(f"{name}={value}" for name, value in subject["key"].items())
     say(
-        f"[bold]{escape(subject['title_zh'])} {escape(subject['title_en'])}[/bold]  {subject['relation']}  {escape(key)}"
+        f"[bold]{escape(subject['title_zh'])} {escape(subject['title_en'])}[/bold]"
+        f"  {subject['relation']}  {escape(key)}"
     )
     wanted = subject["columns"] or [one for one, value in report["published"].items() if value is not None]
     for name in wanted:
@@ -89,8 +90,8 @@ def _rules(report: dict[str, Any]) -> None:
 
 def _landed(report: dict[str, Any]) -> None:
     for one in report["landed"]:
-        say(f"[cyan]来源行 landed lines[/cyan] {one['entity']} {escape(one['title_zh'])}: {one['lines_count']:,} lines of "
-            f"{one['files_count']:,} files")  # fmt: skip
+        say(f"[cyan]来源行 landed lines[/cyan] {one['entity']} {escape(one['title_zh'])}:"
+            f" {one['lines_count']:,} lines of {one['files_count']:,} files")  # fmt: skip
         for file in one["files"]:
             if not file["lines"]:
                 continue

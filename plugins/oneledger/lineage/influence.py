@@ -9,6 +9,7 @@ the same without the line; ``oneledger trace`` of that row tells.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from oneledger.landing.reading import list_batches
 from oneledger.lineage.blocks import Block, ModelBlocks, Query, has_aggregate, has_window, text_of, with_tables
 from oneledger.lineage.ground import Relation, quoted, read_models
 from oneledger.lineage.landed_lines import batch_folder
+from oneledger.lineage.pushdown import Conjunction, constraints_of
 from oneledger.lineage.subjects import FIGURES
 from oneledger.lineage.tracing import Tracer, open_tracer
 from oneledger.publishing.content import quote
@@ -119,6 +121,8 @@ class _Forward:
         self.tracer = tracer
         self.connection = tracer.connection
         self.touched: dict[str, str | None] = {}
+        self._known: dict[str, Conjunction] = {}
+        self._tables = 0
         self.connection.execute(f"create schema if not exists {_TOUCHED}")
 
     def begin(self, place: LandedPlace) -> dict[str, int]:
@@ -156,12 +160,32 @@ class _Forward:
         if not selects:
             return
         # By what identifies them: the rows as they are published.
-        parts = [
-            f"select * from {quoted(relation.name)} as published_row where exists (select 1 from ({select}) as touched"
-            f" where {' and '.join(f'touched.{quote(one)} is not distinct from published_row.{quote(one)}' for one in on)})"
-            for select, on in selects
-        ]
+        parts = []
+        for select, on in selects:
+            keys = self.worked_out(select)
+            parts.append(
+                f"select * from {quoted(relation.name)} as published_row where {self.is_in(keys, on, 'published_row')}"
+            )
         self._keep(relation.name, " union ".join(parts))
+
+    def worked_out(self, select: str) -> str:
+        self._tables += 1
+        table = f"{_TOUCHED}.{quote(f'keys {self._tables}')}"
+        self.connection.execute(f"create table {table} as {select}")
+        return table
+
+    def is_in(self, table: str, columns: Iterable[str], alias: str) -> str:
+        """SQL: whether a row stands in a table, by these columns; few values are said as literals too, to read less."""
+        names = list(columns)
+        if table not in self._known:
+            self._known[table] = constraints_of(self.connection, table, names)
+        narrow = [
+            one.on(f"{alias}.{quote(name)}")
+            for name, one in self._known[table].items()
+            if name in names and one.values is not None
+        ]
+        same = " and ".join(f"touched.{quote(one)} is not distinct from {alias}.{quote(one)}" for one in names)
+        return " and ".join([*narrow, f"exists (select 1 from {table} as touched where {same})"])
 
     def described(self, relation: Relation) -> dict[str, Any]:
         table = self.touched[relation.name]
@@ -199,6 +223,8 @@ class _Reach:
         self.blocks = blocks
         # By query, SELECTs of the identifying columns of touched rows; None: all of its rows.
         self.found: dict[str, list[tuple[str, tuple[str, ...]]] | None] = {}
+        self.tables: dict[str, str] = {}
+        self.inlined: set[str] = set()
 
     def touched_outputs(self) -> list[tuple[str, tuple[str, ...]]] | None:
         for query in self.blocks.queries.values():
@@ -268,7 +294,7 @@ class _Reach:
     def _stable(self, block: Block) -> dict[str, exp.Expr]:
         """The outputs that a touched row's own values give."""
         grouped = {text_of(one) for one in block.group}
-        stable = {}
+        stable: dict[str, exp.Expr] = {}
         for name, one in block.outputs.items():
             if has_aggregate(one) or has_window(one) or one.find(exp.Unnest, exp.Explode, exp.Select, exp.Div):
                 continue
@@ -306,21 +332,20 @@ class _Reach:
         if source is None or self._is_whole(source.relation, source.query):
             return "true"
         if source.query is not None:
-            parts = []
-            for select, on in self.found[source.query] or []:
-                same = " and ".join(
-                    f"touched.{quote(one)} is not distinct from {quote(alias)}.{quote(one)}" for one in on
-                )
-                parts.append(f"exists (select 1 from ({select}) as touched where {same})")
-            return f"({' or '.join(parts)})"
-        columns = [
-            name for name, kind in self.forward.tracer.types[str(source.relation)].items() if kind not in _FLOATS
-        ]
+            parts = [
+                self.forward.is_in(self._table_of(select), on, quote(alias))
+                for select, on in self.found[source.query] or []
+            ]
+            return f"(({') or ('.join(parts)}))"
+        relation = str(source.relation)
+        columns = [name for name, kind in self.forward.tracer.types[relation].items() if kind not in _FLOATS]
         identity = [one for one in ("_file_id", "_row_number") if one in columns]
-        same = " and ".join(
-            f"touched.{quote(one)} is not distinct from {quote(alias)}.{quote(one)}" for one in identity or columns
-        )
-        return f"exists (select 1 from {self.forward.touched[str(source.relation)]} as touched where {same})"
+        return f"({self.forward.is_in(str(self.forward.touched[relation]), identity or columns, quote(alias))})"
+
+    def _table_of(self, select: str) -> str:
+        if select not in self.tables:
+            self.tables[select] = self.forward.worked_out(select)
+        return self.tables[select]
 
     def _where(self, block: Block) -> str | None:
         where = block.select.args.get("where")
@@ -343,15 +368,16 @@ class _Reach:
     def _inline(self, query: str) -> str:
         """A query of the model worked out whole, once."""
         table = f"{_TOUCHED}.{quote(f'{self.relation.name} {query}')}"
-        known = self.forward.connection.execute(
-            "select 1 from duckdb_tables() where database_name = 'traced' and table_name = ?",
-            [f"{self.relation.name} {query}"],
-        ).fetchone()
-        if known is None:
-            selects = []
-            for block in self.blocks.queries[query].blocks:
-                selects.append(self._whole_block(block, self.blocks.queries[query]))
-            self.forward.connection.execute(f"create table {table} as {' union all '.join(selects)}")
+        if query not in self.inlined:
+            blocks = self.blocks.queries[query].blocks
+            selects = [self._whole_block(block, self.blocks.queries[query]) for block in blocks]
+            # What only renames and filters is read in place: then no more of it is read than is asked for.
+            is_light = len(blocks) == 1 and len(blocks[0].sources) == 1 and not (
+                blocks[0].is_aggregated or blocks[0].partitions or blocks[0].is_opaque
+            )  # fmt: skip
+            kind = "view" if is_light else "table"
+            self.forward.connection.execute(f"create {kind} {table} as {' union all '.join(selects)}")
+            self.inlined.add(query)
         return table
 
     def _whole_block(self, block: Block, query: Query) -> str:

@@ -1,8 +1,8 @@
 """The very line of a landed file behind an admitted row, out of the bytes as they were received.
 
 A row's ``_file_id`` is ``<batch_id>/<file name>``, its ``_row_number`` the record inside that file: of a delimited file
-the n-th record that is not blank (a quoted line break does not end it), of a workbook the sheet's own row, of a JSON page
-the n-th object of the list, of an extract of a database the n-th line.
+the n-th record that is not blank (a quoted line break does not end it), of a workbook the sheet's own row, of a JSON
+page the n-th object of the list, of an extract of a database the n-th line.
 """
 
 from __future__ import annotations

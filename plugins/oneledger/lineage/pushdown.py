@@ -97,6 +97,34 @@ class _Pushed:
     by_source: dict[str, Conjunction]
 
 
+def constraints_of(connection: duckdb.DuckDBPyConnection, table: str, columns: Iterable[str]) -> Conjunction:
+    """What values the columns of a table have: few as literals, so that files are pruned by them, many as a subquery.
+
+    Doubles are left out, since their last bits may differ from one evaluation to the next.
+    """
+    known = set(columns)
+    described = connection.execute(f"describe {table}").fetchall()
+    names = [row[0] for row in described if row[0] in known and row[1] not in _FLOATS]
+    if not names:
+        return {}
+    parts = ", ".join(
+        f"list_slice(list(distinct {quote(name)}), 1, {_MOST_LITERALS + 1}), count(*) - count({quote(name)})"
+        for name in names
+    )
+    found = connection.execute(f"select {parts} from {table}").fetchall()[0]
+    constraints = {}
+    for position, name in enumerate(names):
+        values, nulls = found[2 * position] or [], found[2 * position + 1]
+        literals = [_literal(value) for value in values]
+        if len(values) <= _MOST_LITERALS and all(literals):
+            text = f"({', '.join(sorted(str(one) for one in literals))})"
+            constraints[name] = Constraint(text, frozenset(str(one) for one in literals), nulls > 0)
+        else:
+            text = f"(select distinct {quote(name)} from {table} where {quote(name)} is not null)"
+            constraints[name] = Constraint(text, None, nulls > 0)
+    return constraints
+
+
 class BlockTracer:
     """Traces wanted rows of one model to rows of the relations that it reads.
 
@@ -150,7 +178,7 @@ class BlockTracer:
             columns: the outputs whose values are to be explained.
         """
         main = self.blocks.main
-        known = self._constraints(wanted, main)
+        known = constraints_of(self.connection, wanted, main.columns)
         self.known = {name: one for name, one in known.items() if name in self._keys(main) and not one.has_null}
         self.demands[MAIN] = Demand()
         asked = set(columns) | (set(known) & self._keys(main))
@@ -174,30 +202,6 @@ class BlockTracer:
     def keys(self) -> set[str]:
         """The outputs of the model that say which row it is."""
         return self._keys(self.blocks.main)
-
-    # What is known of the wanted rows.
-
-    def _constraints(self, wanted: str, query: Query) -> Conjunction:
-        described = self.connection.execute(f"describe {wanted}").fetchall()
-        names = [row[0] for row in described if row[0] in query.columns and row[1] not in _FLOATS]
-        if not names:
-            return {}
-        parts = ", ".join(
-            f"list_slice(list(distinct {quote(name)}), 1, {_MOST_LITERALS + 1}), count(*) - count({quote(name)})"
-            for name in names
-        )
-        found = self.connection.execute(f"select {parts} from {wanted}").fetchall()[0]
-        constraints = {}
-        for position, name in enumerate(names):
-            values, nulls = found[2 * position] or [], found[2 * position + 1]
-            literals = [_literal(value) for value in values]
-            if len(values) <= _MOST_LITERALS and all(literals):
-                text = f"({', '.join(sorted(str(one) for one in literals))})"
-                constraints[name] = Constraint(text, frozenset(str(one) for one in literals), nulls > 0)
-            else:
-                text = f"(select distinct {quote(name)} from {wanted} where {quote(name)} is not null)"
-                constraints[name] = Constraint(text, None, nulls > 0)
-        return constraints
 
     def _keys(self, query: Query) -> set[str]:
         """Outputs that say which row it is: always wanted, since they narrow what is followed.
@@ -228,8 +232,8 @@ class BlockTracer:
         if source is None:
             return False
         if source.query is not None:
-            return any(self._names_row(inner, output) if isinstance(output := inner.outputs.get(column.name), exp.Column)
-                       else False for inner in self.blocks.queries[source.query].blocks)  # fmt: skip
+            outputs = [(one, one.outputs.get(column.name)) for one in self.blocks.queries[source.query].blocks]
+            return any(isinstance(output, exp.Column) and self._names_row(one, output) for one, output in outputs)
         kind = self.types.get(source.relation or "", {}).get(column.name, "VARCHAR")
         return kind in _NAMING or column.name.endswith(_NAMING_ENDS)
 
@@ -368,7 +372,6 @@ class BlockTracer:
     # Upwards: the queries over what the conditions let through.
 
     def _work_out(self, query: Query) -> None:
-        demand = self.demands[query.name]
         live = [block for block in query.blocks if self.pushed.get(id(block))]
         columns = self._asked(query)
         selects = []
@@ -376,8 +379,8 @@ class BlockTracer:
             if block.is_opaque:
                 selects.append(f"select {_names(columns)} from ({self._renamed(block.select, block)})")
                 continue
-            selects.append(self._select(block, [f"{text} as {quote(name)}" for name, text in self._texts(block, columns)],
-                                        columns, is_grouped=True))  # fmt: skip
+            texts = [f"{text} as {quote(name)}" for name, text in self._texts(block, columns)]
+            selects.append(self._select(block, texts, columns, is_grouped=True))
         if not selects:
             # A view, since a column of a table has a type, and this null must be comparable with anything.
             nothing = f"select {', '.join(f'null as {quote(one)}' for one in columns)} where false"
@@ -619,8 +622,8 @@ class BlockTracer:
         match = f"exists (select 1 from {wanted} as wanted_row where {equal})"
         if not block.partitions:
             return [match]
-        shared = [one for one in block.partitions[0]
-                  if all(text_of(one) in {text_of(other) for other in parts} for parts in block.partitions)]  # fmt: skip
+        everywhere = set.intersection(*({text_of(one) for one in parts} for parts in block.partitions))
+        shared = [one for one in block.partitions[0] if text_of(one) in everywhere]
         if not shared:
             return []
         texts = [self._renamed(one, block) for one in shared]

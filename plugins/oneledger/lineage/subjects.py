@@ -1,10 +1,10 @@
-"""What is to be traced: a star, points, a figure, a funding share, or a cell of any published table, found by its key."""
+"""What is to be traced: a star, points, a figure, a funding share, or a cell of any published table, by its key."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -140,8 +140,8 @@ def _too_many(
     """Which further columns would tell the rows apart."""
     others = [
         name for name, column in relation.columns.items()
-        if name not in subject.key and column["type"] not in _NUMBERS and not column["type"].startswith("DECIMAL")
-        or name.endswith(("_year", "_number")) and name not in subject.key
+        if (name not in subject.key and column["type"] not in _NUMBERS and not column["type"].startswith("DECIMAL"))
+        or (name.endswith(("_year", "_number")) and name not in subject.key)
     ]  # fmt: skip
     telling: list[str] = []
     for name in others:

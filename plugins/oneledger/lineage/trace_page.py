@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - markup is read as it is written
 """A trace as one HTML page to hand over: no script is needed, nothing is fetched, it prints as it is read."""
 
 from __future__ import annotations

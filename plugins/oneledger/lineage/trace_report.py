@@ -1,4 +1,4 @@
-"""A trace as one document: the published thing, each step down, the rules, the landed lines, and what vouches for it."""
+"""A trace as one document: the published thing, each step down, the rules, the landed lines, what vouches for it."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _verdict(recompute: bool, unequal: list[str], lines: int, files: int) -> dic
     return {
         "is_equal": True,
         "zh": f"仅用 {files:,} 个文件中的这 {lines:,} 行逐级重算，与公布的相等",
-        "en": f"recomputed step by step from these {lines:,} lines of {files:,} files alone: equal to what was published",
+        "en": f"recomputed step by step from just these {lines:,} lines of {files:,} files: equal to the published",
     }
 
 
