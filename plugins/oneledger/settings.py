@@ -72,6 +72,10 @@ class Settings:
         return self.home / "releases"
 
     @property
+    def seals_dir(self) -> Path:
+        return self.home / "seals"
+
+    @property
     def notices_dir(self) -> Path:
         return self.home / "notices"
 

@@ -3,10 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from typing import Any
 from urllib.parse import quote
 
 import httpx
+
+_BUSY = frozenset({500, 502, 503, 504})
+_TRIES = 5
+
+
+class _PatientTransport(httpx.HTTPTransport):
+    """Asks again when Airflow was too busy to answer: on SQLite a call fails while another process writes.
+
+    Only what may be said twice is: a run that was started is not started again.
+    """
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        is_repeatable = request.method in ("GET", "PATCH", "DELETE") or request.url.path.endswith("/pools")
+        for tried in range(_TRIES):
+            answer = super().handle_request(request)
+            if answer.status_code not in _BUSY or not is_repeatable or tried == _TRIES - 1:
+                break
+            answer.close()
+            time.sleep(0.5 * 2**tried)
+        return answer
 
 
 class AirflowApi:
@@ -14,7 +35,7 @@ class AirflowApi:
 
     def __init__(self, base_url: str) -> None:
         # trust_env off: a proxy for the outer world has no business between our own processes.
-        self._client = httpx.Client(base_url=base_url, timeout=30, trust_env=False)
+        self._client = httpx.Client(base_url=base_url, timeout=30, trust_env=False, transport=_PatientTransport())
 
     def close(self) -> None:
         self._client.close()

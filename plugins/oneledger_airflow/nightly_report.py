@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from oneledger.audit.anchors import current_anchor
 from oneledger.outcomes import read_outcomes
 from oneledger.pipeline.verdict import newest_tries, verdict_of
 from oneledger.pipeline.withheld import sentences_of, withheld_parts
@@ -54,6 +55,8 @@ def print_report(settings: Settings, run_id: str, progress: Progress) -> bool:
         progress.say(f"! 暂缺 withheld: {sentence}")
     is_good = verdict in ("good", "good_with_warnings") and not problems and matched
     addition = " (published figures differ)" if is_published and not matched else ""
+    if anchor := current_anchor(settings):
+        progress.say(anchor.line)
     progress.say(f"{'✓' if is_good else '✗'} run {run_id}: {verdict}{addition}")
     progress.say()
     progress.say('Type next 接下来: export PATH="$PWD/.venv/bin:$PATH"')

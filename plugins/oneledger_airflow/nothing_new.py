@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from oneledger.audit.seals import present_anchor, seal_rules
 from oneledger.outcomes import Outcome, record_outcome
 from oneledger.publishing.published_state import is_all_published
 from oneledger.publishing.versions import PublishedVersion, current_version
@@ -23,6 +24,9 @@ def published_already(settings: Settings, run_id: str, step: str) -> PublishedVe
     if step == "publish":
         outcome.verdict = "unchanged"
         outcome.message = f"nothing differs from version {version.version}"
-        outcome.detail = {"version": version.version, "content_hash": version.content_hash}
+        seal_rules(settings, version)
+        outcome.detail = {
+            "version": version.version, "content_hash": version.content_hash, "anchor": present_anchor(settings)
+        }  # fmt: skip
     record_outcome(outcome, settings.outcomes_dir)
     return version

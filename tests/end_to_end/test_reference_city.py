@@ -148,3 +148,14 @@ def test_two_installations_from_the_same_seed_publish_the_same_content(
     other.oneledger("city", "build", "--to", "2022-10-31")
     other.run()
     assert other.content_hash() == reference_city.content_hash()
+
+
+def test_the_city_made_again_from_landing_alone_equals_what_was_published_hash_for_hash(
+    reference_city: Installation,
+) -> None:
+    before = reference_city.content_hash()
+    answer = reference_city.json("rebuild", "--from-landing", "--prove")
+    assert answer["rebuilt_content_hash"] == answer["content_hash"] == before
+    assert all(item["content_hash"] == item["rebuilt_content_hash"] for item in answer["items"])
+    months = [item["month"] for item in answer["items"] if item["table"] == "marts.fct_app_usage_day"]
+    assert len(months) == 22

@@ -9,6 +9,7 @@ import duckdb
 import openpyxl
 import pytest
 
+from oneledger.audit.anchors import anchor_of_version
 from oneledger.publishing.export import export
 from oneledger.publishing.publish import publish
 from oneledger.publishing.query import QueryRefusedError, open_version, run_query
@@ -98,6 +99,8 @@ def test_an_excel_file_has_a_frozen_header_text_cells_and_a_sheet_of_definitions
     assert told["visitors_count"] == "Distinct visitors, summed over days"
     assert told["表 table"] == "One row per app, release end and month."
     assert told["版本 version"] == version.version
+    sealed = anchor_of_version(settings, version.version)
+    assert sealed is not None and told["存证锚 anchor"] == sealed.anchor
 
 
 def test_a_parquet_export_holds_the_answer_and_where_it_came_from(

@@ -16,7 +16,7 @@ from oneledger.quality.gates import run_gate
 from oneledger.quality.results import history_of, latest_results
 from oneledger.settings import Settings
 from oneledger.warehouse.connection import open_warehouse
-from tests.quality.conftest import APPS, LAST_DAY, add_usage_day, admit_batch
+from tests.quality.conftest import APPS, FIRST_DAY, LAST_DAY, add_usage_day, admit_batch
 
 Damage = Callable[[duckdb.DuckDBPyConnection], object]
 
@@ -180,6 +180,26 @@ def test_what_is_suspicious_is_said_and_does_not_close_the_gate(
     assert failures(report)[check_id].severity == "warn"
     assert report.is_open
     assert [one["verdict"] for one in read_outcomes(warehouse.outcomes_dir, "run-damaged")] == ["warning"]
+
+
+def test_a_monthly_source_has_its_maximum_age_to_deliver_first(
+    warehouse: Settings, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_ONELEDGER_FINANCE_DROP", "file:///drops")
+
+    def found(day: dt.date) -> dict[str, set[str]]:
+        report = damaged(warehouse, catalogue, lambda con: add_usage_day(con, day, revision=2))
+        return {
+            check: {str(one.entity) for one in report.failed if one.check_id == check}
+            for check in ("never_delivered", "not_delivered_yet")
+        }
+
+    early = found(LAST_DAY)
+    assert "finance.spending" in early["not_delivered_yet"]
+    assert not early["never_delivered"]
+    late = found(FIRST_DAY + dt.timedelta(days=51))
+    assert "finance.spending" not in late["not_delivered_yet"]
+    assert "finance.spending" in late["never_delivered"]
 
 
 def test_a_source_that_stops_is_stale_against_the_others(warehouse: Settings, catalogue: Catalogue) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+from oneledger.audit.ledger import newest_entry
+from oneledger.audit.verifying import verify
 from oneledger.catalogue import load_catalogue
 from oneledger.outcomes import new_run_id
 from oneledger.quality.quarantine import Filter, quarantine_counts, quarantined_rows
@@ -74,6 +76,20 @@ def test_a_release_done_twice_changes_nothing_and_outlives_a_rebuild(installatio
     )  # fmt: skip
     assert installation.rows(VISITORS) == [("A", 10)]
     assert len(released_decisions(installation.settings)) == 1
+
+
+def test_a_release_is_sealed_when_it_is_recorded(installation: Installation) -> None:
+    installation.deliver("portal", "usage", "20220601", [usage("A", starts_count="5", completions_count="9")])
+    installation.admit()
+    release(installation, Filter("portal"), is_anyway=True)
+    entry = newest_entry(installation.settings)
+    assert entry is not None and entry.kind == "decision"
+    assert verify(installation.settings, "decisions")["ok"]
+    path = installation.settings.home / entry.subject
+    path.write_text(path.read_text("utf-8").replace("王芳", "王方"), "utf-8")
+    assert [item["file"] for item in verify(installation.settings, "decisions")["items"] if not item["ok"]] == [
+        entry.subject
+    ]
 
 
 def test_a_released_row_does_not_follow_its_partition_into_a_new_delivery(installation: Installation) -> None:

@@ -11,8 +11,8 @@ from oneledger.settings import ConfigurationError
 
 # One module a room; each adds its verbs with ``register``.
 ROOMS = (
-    "city", "ingest", "nightly", "checks", "quarantine", "notices", "publishing", "rules", "evaluation", "trace",
-    "doctor",
+    "city", "ingest", "nightly", "checks", "quarantine", "notices", "publishing", "rebuilding", "restating",
+    "retention", "rules", "evaluation", "trace", "verify", "doctor",
 )  # fmt: skip
 
 app = typer.Typer(

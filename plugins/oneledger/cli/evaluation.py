@@ -17,6 +17,7 @@ from oneledger.cli.evaluation_text import (
     print_verification,
 )
 from oneledger.cli.output import emit_json, errors, fail, finish, say
+from oneledger.cli.verify import say_anchor
 
 EVALUATE_HELP = """Evaluate a period on a published version: the result is a draft that somebody confirms or rejects.
 
@@ -171,7 +172,7 @@ def confirm(
         done = seal(load_settings(), run, name=name, reason=reason, supersedes=supersedes)
     except DecisionRefusedError as error:
         _refused(error, as_json=as_json)
-    _answer_run(describe(done), as_json=as_json)
+    _answer_run({**describe(done), "anchor": _anchor()}, as_json=as_json)
 
 
 def reject(run: Run, name: Name, reason: Reason, as_json: Json = False) -> None:
@@ -185,7 +186,7 @@ def reject(run: Run, name: Name, reason: Reason, as_json: Json = False) -> None:
         done = send_back(load_settings(), run, name=name, reason=reason)
     except DecisionRefusedError as error:
         _refused(error, as_json=as_json)
-    _answer_run(describe(done), as_json=as_json)
+    _answer_run({**describe(done), "anchor": _anchor()}, as_json=as_json)
 
 
 def verify(run: Annotated[str | None, typer.Argument(metavar="[RUN]")] = None, as_json: Json = False) -> None:
@@ -276,7 +277,16 @@ def _answer_run(described: dict[str, Any], *, as_json: bool, is_good: bool = Tru
         emit_json({"ok": is_good, **described})
     else:
         print_run(described)
+        if described.get("anchor"):
+            say_anchor()
     finish(is_good)
+
+
+def _anchor() -> str | None:
+    from oneledger.audit.seals import present_anchor
+    from oneledger.settings import load_settings
+
+    return present_anchor(load_settings())
 
 
 def _refused(error: Exception, *, as_json: bool) -> None:

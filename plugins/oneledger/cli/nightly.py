@@ -1,4 +1,4 @@
-"""The verbs ``run``, ``status``, ``runs`` and ``rebuild``."""
+"""The verbs ``run``, ``status`` and ``runs``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from oneledger.cli.output import emit_json, errors, fail, finish, print_table, say
+from oneledger.cli.output import emit_json, errors, finish, print_table, say
+from oneledger.cli.verify import print_anchor
 
 RUN_HELP = """Carry what is new from the sources to a published version, with live progress.
 
@@ -39,12 +40,6 @@ Examples:
 
     oneledger runs show 20221101T                  one run, by its id or the start of it, with each outcome
 """
-REBUILD_HELP = """Make raw, warehouse and marts again from what was landed; the published version stays until the new one is ready.
-
-Example:
-
-    oneledger rebuild --from-landing
-"""  # noqa: E501
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 
 
@@ -52,7 +47,6 @@ def register(app: typer.Typer) -> None:
     """Add the verbs."""
     app.command("run", help=RUN_HELP)(run)
     app.command("status", help=STATUS_HELP)(status)
-    app.command("rebuild", help=REBUILD_HELP)(rebuild)
     runs_app = typer.Typer(help=RUNS_HELP, invoke_without_command=True, rich_markup_mode="markdown")
     runs_app.callback(help=RUNS_HELP)(runs)
     runs_app.command("show", help="One run with each of its outcome records.")(show)
@@ -76,12 +70,12 @@ def run(
     from oneledger.settings import load_settings
 
     report = run_nightly(
-        load_settings(), source, as_of.date() if as_of else None, from_step, _silent if as_json else _Live().show
+        load_settings(), source, as_of.date() if as_of else None, from_step, silent if as_json else Live().show
     )
     if as_json:
-        emit_json({**_as_json(report), "ok": report.is_published})
+        emit_json({**report_as_json(report), "ok": report.is_published})
         finish(report.is_published)
-    _print_report(report)
+    print_report(report)
     finish(report.is_published)
 
 
@@ -92,7 +86,7 @@ def status(as_json: Json = False) -> None:
 
     answer = read_status(load_settings())
     if as_json:
-        emit_json(answer)
+        emit_json({**answer, "anchor": answer["anchor"].anchor if answer["anchor"] else None})
         finish(answer["ok"])
     for item in answer["items"]:
         if item["ok"] and not item.get("is_warning"):
@@ -103,6 +97,7 @@ def status(as_json: Json = False) -> None:
         say(f"{mark} {item['name']}: {_plain(item['problem'])}{since}")
         say(f"    应为 expected: {_plain(item['expected'])}")
         say(f"    处理 remedy: {_plain(item['remedy'])}")
+    print_anchor(answer["anchor"])
     finish(answer["ok"])
 
 
@@ -150,37 +145,7 @@ def show(run_id: Annotated[str, typer.Argument(metavar="RUN")], as_json: Json = 
     print_table([{**one, "message": _plain(one["message"])} for one in found["records"]], headings)
 
 
-def rebuild(
-    from_landing: Annotated[bool, typer.Option("--from-landing", help="Yes, make everything again.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Needs --from-landing, so that nobody starts hours of work by a slip."""
-    if not from_landing:
-        fail("rebuild makes raw, warehouse and marts again from landing", "oneledger rebuild --from-landing")
-    from oneledger.catalogue import load_catalogue
-    from oneledger.outcomes import new_run_id
-    from oneledger.pipeline.nightly import run as run_nightly
-    from oneledger.settings import load_settings
-    from oneledger.warehouse.rebuild import rebuild as rebuild_warehouse
-
-    settings = load_settings()
-    live = _silent if as_json else _Live().show
-    rebuild_warehouse(
-        settings,
-        load_catalogue(settings),
-        run_id=new_run_id(),
-        builds_models=False,
-        progress=_silent_line if as_json else say,
-    )
-    report = run_nightly(settings, None, None, "admit", live)
-    if as_json:
-        emit_json({**_as_json(report), "ok": report.is_published})
-    else:
-        _print_report(report)
-    finish(report.is_published)
-
-
-class _Live:
+class Live:
     """Live progress: one line that is rewritten on a terminal, one line an event in a file."""
 
     def __init__(self) -> None:
@@ -219,15 +184,11 @@ class _Within:
 _TOO_SOON = _Within()
 
 
-def _silent(progress: Any) -> None:
+def silent(progress: Any) -> None:
     """JSON answers have no progress."""
 
 
-def _silent_line(line: str) -> None:
-    """JSON answers have no progress."""
-
-
-def _print_report(report: Any) -> None:
+def print_report(report: Any) -> None:
     if report.failed_checks:
         rows = [
             {
@@ -256,12 +217,13 @@ def _print_report(report: Any) -> None:
         as_of = report.published.as_of_on
         say(f"已发布 published: {report.published.version}, data as of {as_of}, {report.published.path}")
         say(f"内容哈希 content hash: {report.published.content_hash}")
+    print_anchor(report.anchor)
     mark = "[green]✓[/green]" if report.is_published else "[red]✗[/red]"
     say(f"{mark} {report.run_id}: {report.verdict}")
     say("接下来 next: oneledger reconcile" if report.is_published else "接下来 next: oneledger status")
 
 
-def _as_json(report: Any) -> dict[str, Any]:
+def report_as_json(report: Any) -> dict[str, Any]:
     return {
         "run_id": report.run_id,
         "verdict": report.verdict,
@@ -274,6 +236,7 @@ def _as_json(report: Any) -> dict[str, Any]:
         "version": report.published.version if report.published else None,
         "content_hash": report.published.content_hash if report.published else None,
         "as_of_on": report.published.as_of_on if report.published else None,
+        "anchor": report.anchor.anchor if report.anchor else None,
     }
 
 

@@ -111,7 +111,7 @@ def _vouching(about: dict[str, Any]) -> None:
     say(f"版本 version {about['version']}  数据截至 as of {about['as_of_on']}  代码 code {about['code_version']}")
     say(f"    manifest sha256 {about['manifest_sha256']}")
     if about["anchor"]:
-        say(f"    锚 anchor {escape(str(about['anchor']))}")
+        say(f"    {escape(about['anchor']['line'])}")
     started_by = about["airflow_run_id"] or "手工 by hand"
     say(f"    运行 run {about['run_id']} ({started_by})")
     for check in about["checks"]:

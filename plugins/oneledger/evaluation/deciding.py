@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from oneledger.audit.seals import present_anchor, seal_decision_on_run
+from oneledger.audit.signing import signing_key
 from oneledger.evaluation.runs import evaluation_runs, find_run, verify_run, write_record
 from oneledger.outcomes import utc_now
 from oneledger.publishing.build import sync
@@ -44,9 +46,10 @@ def confirm(
     Raises:
         DecisionRefusedError: the run is decided, was stopped by the gate or changed since it was made, or the round has
             a confirmed run already.
-        ConfigurationError: there is no such run, or name or reason is empty.
+        ConfigurationError: there is no such run, name or reason is empty, or the signing key cannot be used.
     """
     _must_be_given(name, reason)
+    signing_key()
     with _deciding(settings):
         run = find_run(settings, run_id)
         _must_be_open(run, "confirmed")
@@ -65,11 +68,13 @@ def confirm(
             "through": through,
             "run_sha256": file_sha256(run.path / RUN_FILE),
             "content_hash": run.record["content_hash"],
+            "anchor_before": present_anchor(settings),
         }
         _write(run.path, CONFIRMATION_FILE, decision)
         for path in sorted(run.path.rglob("*"), reverse=True):
             path.chmod(_READ_ONLY_FOLDER if path.is_dir() else _READ_ONLY_FILE)
         run.path.chmod(_READ_ONLY_FOLDER)
+        seal_decision_on_run(settings, find_run(settings, run.run_id))
     return find_run(settings, run.run_id)
 
 
@@ -80,17 +85,19 @@ def reject(
 
     Raises:
         DecisionRefusedError: the run is decided already.
-        ConfigurationError: there is no such run, or name or reason is empty.
+        ConfigurationError: there is no such run, name or reason is empty, or the signing key cannot be used.
     """
     _must_be_given(name, reason)
+    signing_key()
     with _deciding(settings):
         run = find_run(settings, run_id)
         _must_be_open(run, "rejected")
         decision = {
             "run_id": run.run_id, "decided_at": _now(), "name": name.strip(), "reason": reason.strip(),
-            "through": through,
+            "through": through, "anchor_before": present_anchor(settings),
         }  # fmt: skip
         _write(run.path, REJECTION_FILE, decision)
+        seal_decision_on_run(settings, find_run(settings, run.run_id))
     return find_run(settings, run.run_id)
 
 

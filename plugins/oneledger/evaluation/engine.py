@@ -20,6 +20,7 @@ from oneledger.evaluation.rule_tables import ROUNDS, RuleSet
 from oneledger.evaluation.rules import load_frozen, write
 from oneledger.publishing.content import TableContent, hash_relation, quote
 from oneledger.publishing.evaluation_basis import FOLDER, INPUTS_DIR, MODELS_FILE, RULES_DIR
+from oneledger.publishing.holds import reading
 from oneledger.publishing.versions import FACTS_DIR, PublishedVersion
 from oneledger.settings import ConfigurationError, Settings
 from oneledger.warehouse.built_models import EVALUATION_SCHEMA
@@ -241,11 +242,12 @@ def open_engine(settings: Settings, version: PublishedVersion) -> Iterator[Engin
     Raises:
         ConfigurationError: the version carries no evaluation.
     """
-    engine = Engine(settings, version)
-    try:
-        yield engine
-    finally:
-        engine.close()
+    with reading(version):
+        engine = Engine(settings, version)
+        try:
+            yield engine
+        finally:
+            engine.close()
 
 
 def _quoted(relation: str) -> str:

@@ -104,7 +104,7 @@ def write_record(path: Path, record: dict[str, Any]) -> dict[str, Any]:
     """Write a sealed record as JSON; returns it with its ``seal``."""
     plain = json.loads(json.dumps(record, ensure_ascii=False, default=_plain))
     plain["seal"] = seal_of(plain)
-    path.write_text(json.dumps(plain, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    path.write_bytes(_rendered(plain))
     return dict(plain)
 
 
@@ -113,6 +113,8 @@ def verify_run(run: EvaluationRun) -> list[RunProblem]:
     problems = []
     if seal_of(run.record) != run.record.get("seal"):
         problems.append(_changed(RUN_FILE, "its content does not give its seal", str(run.record.get("seal"))))
+    elif (run.path / RUN_FILE).read_bytes() != _rendered(run.record):
+        problems.append(_changed(RUN_FILE, "says the same in other bytes", "the bytes in which it was written"))
     if run.decision and seal_of(run.decision) != run.decision.get("seal"):
         problems.append(
             _changed("decision", "the decision's content does not give its seal", str(run.decision.get("seal")))
@@ -182,6 +184,10 @@ def _published_hashes(settings: Settings) -> dict[str, str]:
                 "select run_id, run_sha256 from published.evaluation.evaluation_run where run_sha256 is not null"
             ).fetchall()
         )
+
+
+def _rendered(record: dict[str, Any]) -> bytes:
+    return (json.dumps(record, ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def _changed(file: str, problem: str, expected: str) -> RunProblem:

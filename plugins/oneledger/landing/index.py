@@ -7,6 +7,7 @@ what did not change costs a look.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -59,6 +60,32 @@ class LandedBatch:
 
     def manifest(self) -> Manifest:
         return read_manifest(self.path)
+
+
+@dataclass(frozen=True)
+class BatchHashes:
+    """What proves one batch; ``path`` is its directory below ``landing/``."""
+
+    batch_id: str
+    path: str
+    manifest_sha256: str
+    payload_hash: str
+
+
+def read_hashes(settings: Settings, source_id: str) -> tuple[list[BatchHashes], set[str]]:
+    """The hashes of all batches as the index knows them, and the paths that are still to be renamed; writes nothing.
+
+    Raises:
+        ValueError: there is no index, or it cannot be read.
+    """
+    path = settings.landing_dir / source_id / ".index.db"
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=60)) as connection:
+            # What is still to be renamed is read first: it can only have become less by the time of the batches.
+            pending = {str(row[0]) for row in connection.execute("select final from pending")}
+            return [BatchHashes(*row) for row in connection.execute(_HASHES)], pending
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read ({error})") from error
 
 
 class LandingIndex:
@@ -122,6 +149,10 @@ class LandingIndex:
         """SHA-256 of the manifest that was landed last; None for the first."""
         row = self.connection.execute("select manifest_sha256 from batch order by sequence desc limit 1").fetchone()
         return str(row[0]) if row else None
+
+    def hashes_after(self, count: int) -> list[BatchHashes]:
+        """The hashes of the batches after the first ``count``, in the order in which they were landed."""
+        return [BatchHashes(*row) for row in self.connection.execute(f"{_HASHES} limit -1 offset ?", [count])]
 
     def add(self, manifest: Manifest, sha256: str, path: Path) -> None:
         """Enter a batch (inside a transaction)."""
@@ -211,4 +242,5 @@ _COLUMNS = (
     "batch_id", "entity", "partition", "revision", "business_on", "delivery", "payload_hash", "row_count",
     "control_total", "watermark", "catalogue_hash", "extracted_at", "path",
 )  # fmt: skip
+_HASHES = "select batch_id, path, manifest_sha256, payload_hash from batch order by sequence"
 _SELECT = f"select {', '.join(_COLUMNS)} from batch"

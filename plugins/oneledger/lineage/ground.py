@@ -1,8 +1,8 @@
 """A published version opened with everything that its numbers were made from, down to the admitted rows.
 
 In one connection, under the names that the compiled SQL uses: ``admitted.*`` and ``control.*`` (rows as they were
-admitted, with ``_batch_id``, ``_file_id``, ``_row_number``), the seeds, ``staging.*`` and ``intermediate.*`` (worked out
-again from these by the version's own SQL, as views), ``marts.*`` and ``evaluation.*`` (as published).
+admitted, with ``_batch_id``, ``_file_id``, ``_row_number``), the seeds, ``staging.*`` and ``intermediate.*`` (worked
+out again from these by the version's own SQL, as views), ``marts.*`` and ``evaluation.*`` (as published).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Relation:
 
     Attributes:
         name: ``schema.table``.
-        kind: ``model``, ``seed`` (a rule or reference table of ours) or ``input`` (admitted rows, notes of the nightly).
+        kind: ``model``, ``seed`` (a rule or reference table of ours) or ``input`` (admitted rows, the nightly's notes).
         materialized: ``table``, ``view``, ``incremental``, ``seed`` or ``input``.
         file: in the dbt project, of a model; the CSV file's name, of a seed; None for inputs.
         reads: the relations that it selects from.

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import importlib
-import importlib.util
-import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import duckdb
 
+from oneledger.audit.anchors import anchor_of_version, current_anchor
 from oneledger.publishing.facts import file_sha256
 from oneledger.publishing.versions import BATCHES_FILE, MANIFEST, PublishedVersion
 from oneledger.settings import Settings
@@ -49,7 +48,7 @@ def provenance(
         "code_version": manifest["code_version"],
         "models_hash": manifest["models_hash"],
         "rules_hash": manifest.get("rules_hash"),
-        "anchor": _anchor(settings),
+        "anchor": _anchor(settings, version),
         "runs": _runs(connection, batches),
         "checks": _checks(connection, manifest),
         "batches": _batches(connection, version, batches),
@@ -72,16 +71,10 @@ def scheduled_airflow_run(run_id: str) -> str | None:
     return name if hashlib.sha256(name.encode()).hexdigest()[:6] == digest else None
 
 
-def _anchor(settings: Settings) -> dict[str, Any] | None:
-    """The head of the chain of seals, where this installation keeps one."""
-    if (
-        importlib.util.find_spec("oneledger.audit") is None
-        or importlib.util.find_spec("oneledger.audit.anchors") is None
-    ):
-        return None
-    anchor = importlib.import_module("oneledger.audit.anchors").current_anchor(settings)
-    plain = getattr(anchor, "__dict__", None) or {"head": str(anchor)}
-    return dict(json.loads(json.dumps(plain, default=str))) if anchor is not None else None
+def _anchor(settings: Settings, version: PublishedVersion) -> dict[str, Any] | None:
+    """The anchor of the entry that seals the version, else the newest; None while nothing is sealed."""
+    anchor = anchor_of_version(settings, version.version) or current_anchor(settings, version)
+    return {**asdict(anchor), "line": anchor.line} if anchor is not None else None
 
 
 def _runs(connection: duckdb.DuckDBPyConnection, batches: Sequence[str]) -> list[dict[str, Any]]:

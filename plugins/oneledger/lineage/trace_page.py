@@ -216,7 +216,7 @@ def _vouching(about: Mapping[str, Any]) -> str:
         entries.append(("确认 confirmed by", f'{escape(str(evaluation["decided_by"] or "–"))} · '
                         f'{escape(str(evaluation["decided_at"] or ""))} · {escape(str(evaluation["reason"] or ""))}'))  # fmt: skip
     if about["anchor"]:
-        entries.append(("锚 anchor", f'<span class="hash">{escape(str(about["anchor"]))}</span>'))
+        entries.append(("锚 anchor", f'<span class="hash">{escape(about["anchor"]["line"])}</span>'))
     return f"<dl>{''.join(f'<dt>{name}</dt><dd>{value}</dd>' for name, value in entries)}</dl>"
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Callable, Sequence
 
+from oneledger.audit.seals import seal_landing
 from oneledger.catalogue import Catalogue, Entity, Source
 from oneledger.landing import LandingIndex, LandingWriter, SourceBusyError, source_lock
 from oneledger.outcomes import Outcome, record_outcome
@@ -98,6 +99,7 @@ def _ingest_locked(
             taker.commit()
             return taker.outcomes
     finally:
+        seal_landing(settings, index)
         index.close()
 
 

@@ -10,6 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from oneledger.audit.anchors import Anchor, current_anchor
+from oneledger.audit.seals import present_anchor, seal_rules
+from oneledger.audit.signing import signing_key
 from oneledger.catalogue import load_catalogue
 from oneledger.outcomes import Outcome, new_run_id, read_outcomes, record_outcome
 from oneledger.pipeline.ingest import active_sources
@@ -51,6 +54,7 @@ class RunReport:
         failed_checks: checks that did not pass, what blocks first.
         counts: rows received, accepted, quarantined and superseded by admission.
         published: the version that readers see now.
+        anchor: the head of the ledger of seals when the run had ended, for outsiders to keep.
         problem: why the run ended before publishing, and what to do.
     """
 
@@ -61,6 +65,7 @@ class RunReport:
     failed_checks: list[CheckResult] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     published: PublishedVersion | None = None
+    anchor: Anchor | None = None
     problem: str = ""
     remedy: str = ""
 
@@ -98,7 +103,7 @@ def run(
         progress: called with live progress.
 
     Raises:
-        ConfigurationError: the catalogue or the arguments are wrong, or no source is connected.
+        ConfigurationError: the catalogue, the arguments or the signing key are wrong, or no source is connected.
     """
     if as_of is not None:
         settings = dataclasses.replace(settings, as_of=as_of)
@@ -111,6 +116,7 @@ def run(
             "synthetic city: `oneledger city build`, `oneledger city serve &`, then "
             "`set -a; . var/city/connections.env; set +a`."
         )
+    signing_key()
     run_id = new_run_id()
     report = RunReport(run_id)
     nightly = _Nightly(Steps(settings, catalogue, run_id, chosen if sources else None), chosen, progress, report)
@@ -125,6 +131,7 @@ def run(
     report.counts = _counts(records)
     report.verdict = "not_published" if report.problem else verdict_of(records)
     report.published = current_version(settings)
+    report.anchor = current_anchor(settings)
     return report
 
 
@@ -236,6 +243,7 @@ class _Nightly:
         version = current_version(self._steps.settings)
         if version is None:
             raise RuntimeError("nothing is published, so there is something to do")
+        seal_rules(self._steps.settings, version)
         for step in ("gate_sources", "build_models", "gate_marts"):
             self._record(step, "skipped", "nothing was admitted since the published version", version)
         self._record("publish", "unchanged", f"nothing differs from version {version.version}", version)
@@ -246,7 +254,8 @@ class _Nightly:
         outcome = Outcome(run_id=self._steps.run_id, step=step, verdict=verdict, message=message)
         outcome.business_on = version.as_of_on
         if step == "publish":
-            outcome.detail = {"version": version.version, "content_hash": version.content_hash}
+            anchor = present_anchor(self._steps.settings)
+            outcome.detail = {"version": version.version, "content_hash": version.content_hash, "anchor": anchor}
         record_outcome(outcome, self._steps.settings.outcomes_dir)
 
     def _warm_up(self) -> None:

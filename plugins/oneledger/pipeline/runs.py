@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+from oneledger.audit.anchors import current_anchor
 from oneledger.outcomes import read_outcomes, utc_now
 from oneledger.pipeline.verdict import newest_tries, verdict_of, what_is_missing
 from oneledger.pipeline.withheld import dates_of, grouped_parts, withheld_parts
@@ -46,7 +47,7 @@ def status(settings: Settings) -> dict[str, Any]:
     """What is published and how old it is, how the last run ended, what is wrong, who should act and how.
 
     Returns:
-        ``{ok, published, last_run, lock, items}``; an item has ``name``, ``ok``, ``value`` and, when not ok,
+        ``{ok, published, last_run, lock, anchor, items}``; an item has ``name``, ``ok``, ``value`` and, when not ok,
         ``problem``, ``expected``, ``remedy``; warnings have ``ok`` true and ``is_warning``.
     """
     items = [_published_item(settings)]
@@ -65,6 +66,7 @@ def status(settings: Settings) -> dict[str, Any]:
         "as_of_on": published.as_of_on if published else None,
         "last_run": runs[0] if runs else None,
         "lock": holder.__dict__ if holder else None,
+        "anchor": current_anchor(settings),
         "items": items,
     }
 

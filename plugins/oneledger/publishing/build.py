@@ -7,6 +7,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import subprocess
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from oneledger.publishing.evaluation_basis import FOLDER as EVALUATION_DIR
 from oneledger.publishing.evaluation_basis import as_of_on, write_basis
 from oneledger.publishing.lineage_basis import FOLDER as LINEAGE_DIR
 from oneledger.publishing.lineage_basis import write_lineage
+from oneledger.publishing.relations import RELATIONS_FILE, write_relations
 from oneledger.publishing.versions import (
     BATCHES_FILE,
     MANIFEST,
@@ -49,9 +51,11 @@ def write_version(
     tables = _write_marts(connection, folder / MARTS_FILE, run_id=run_id)
     fact_files: list[daily.FactFile] = []
     columns: dict[str, str] = {}
+    keys: dict[str, tuple[str, ...]] = {}
     pending = _pending_months(connection)
     for fact in daily.daily_facts(connection):
         columns[fact.name] = fact.columns_hash
+        keys[fact.name] = fact.sort_columns
         fact_files += daily.write_fact(
             connection,
             fact,
@@ -61,6 +65,7 @@ def write_version(
         )
     batches = _write_batches(connection, folder / BATCHES_FILE)
     basis = write_basis(connection, folder)
+    relations = write_relations(connection, folder)
     lineage = write_lineage(connection, folder, previous=previous)
     contents = [*tables, *(TableContent(one.name, one.rows_count, one.content_hash) for one in fact_files)]
     manifest = {
@@ -74,9 +79,16 @@ def write_version(
         "duckdb_version": duckdb.__version__,
         "models_hash": models_hash,
         "rules_hash": hash_of_files(settings.dbt_project_dir, ("seeds",)),
-        "tables": [{**asdict(one), "is_in_content_hash": one.counts} for one in tables],
+        "code_commit": commit_of(settings.project_root),
+        "catalogue_hash": catalogue_hash(settings),
+        "expected_entities": _expected_entities(connection),
+        "tables": [
+            {**asdict(one), "is_in_content_hash": one.counts, "keys": relations.key_of(one.name)} for one in tables
+        ],
         "facts": daily.as_manifest(fact_files),
         "fact_columns": columns,
+        "fact_keys": keys,
+        "relations": {"file": RELATIONS_FILE, "sha256": daily.file_sha256(folder / RELATIONS_FILE)},
         "batches": batches,
         "evaluation": {
             "as_of_on": basis["as_of_on"],
@@ -124,6 +136,33 @@ def hash_of_files(root: Path, parts: tuple[str, ...]) -> str:
             digest.update(f"{path.relative_to(root)}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def catalogue_hash(settings: Settings) -> str:
+    """A hash over the bytes of the source catalogue's files."""
+    digest = hashlib.sha256()
+    for path in settings.catalogue_paths:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def commit_of(folder: Path) -> str | None:
+    """The commit that a checkout stands on; None outside of one. What was edited since shows in ``models_hash``."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, check=False, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _expected_entities(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The entities that were due: which sources are connected is known to the night's environment alone."""
+    rows = connection.execute(
+        "select source || '.' || entity from control.expected_entity where is_expected order by 1"
+    ).fetchall()
+    return [name for (name,) in rows]
 
 
 def _write_marts(connection: duckdb.DuckDBPyConnection, path: Path, *, run_id: str) -> list[TableContent]:

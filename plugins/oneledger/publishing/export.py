@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from oneledger.audit.anchors import anchor_of_version
 from oneledger.publishing.content import quote
 from oneledger.publishing.query import column_descriptions, find_table, open_version, read_only_statement, run_query
 from oneledger.publishing.versions import PublishedVersion
@@ -38,6 +39,16 @@ class Export:
     format: Format
     version: str
     escaped_cells_count: int
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Where the rows come from: what a file says of itself. ``anchor`` is that of the version's seal."""
+
+    version: PublishedVersion
+    anchor: str
+    table: str
+    columns: dict[str, str]
 
 
 def export(
@@ -69,8 +80,10 @@ def export(
             name = find_table(connection, table) if table else None
             query = f"from {name}" if name else read_only_statement(connection, sql or "")
             query = query.rstrip().rstrip(";")
-            described = column_descriptions(version, name) if name else (None, {})
-            rows_count, escaped = _WRITERS[file_format](connection, query, partial, version, described)
+            about, columns = column_descriptions(version, name) if name else (None, {})
+            sealed = anchor_of_version(settings, version.version)
+            origin = _Origin(version, sealed.anchor if sealed else "", about or "", columns)
+            rows_count, escaped = _WRITERS[file_format](connection, query, partial, origin)
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
@@ -81,8 +94,7 @@ def _write_csv(
     connection: duckdb.DuckDBPyConnection,
     query: str,
     path: Path,
-    version: PublishedVersion,
-    described: tuple[str | None, dict[str, str]],
+    origin: _Origin,
 ) -> tuple[int, int]:
     columns = _columns(connection, query)
     texts = [name for name, kind in columns if kind == "VARCHAR"]
@@ -111,13 +123,14 @@ def _write_parquet(
     connection: duckdb.DuckDBPyConnection,
     query: str,
     path: Path,
-    version: PublishedVersion,
-    described: tuple[str | None, dict[str, str]],
+    origin: _Origin,
 ) -> tuple[int, int]:
     rows = 0
     reader = _batches(connection, query)
-    origin = {"oneledger_version": version.version, "oneledger_query": query}
-    schema = reader.schema.with_metadata({**(reader.schema.metadata or {}), **origin})
+    told = {
+        "oneledger_version": origin.version.version, "oneledger_anchor": origin.anchor, "oneledger_query": query
+    }  # fmt: skip
+    schema = reader.schema.with_metadata({**(reader.schema.metadata or {}), **told})
     with pa.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
         for batch in reader:
             writer.write_batch(batch.replace_schema_metadata(schema.metadata))
@@ -129,8 +142,7 @@ def _write_xlsx(
     connection: duckdb.DuckDBPyConnection,
     query: str,
     path: Path,
-    version: PublishedVersion,
-    described: tuple[str | None, dict[str, str]],
+    origin: _Origin,
 ) -> tuple[int, int]:
     import xlsxwriter
 
@@ -165,7 +177,7 @@ def _write_xlsx(
                     _write_cell(sheet, rows, position, value, formats)
             chunk = cursor.fetchmany(_ROWS_A_BATCH)
         sheet.autofilter(0, 0, max(rows, 1), max(len(columns) - 1, 0))
-        _write_definitions(book, formats, columns, query, version, described)
+        _write_definitions(book, formats, columns, query, origin)
     return rows, 0
 
 
@@ -190,18 +202,18 @@ def _write_definitions(
     formats: dict[str, Any],
     columns: list[str],
     query: str,
-    version: PublishedVersion,
-    described: tuple[str | None, dict[str, str]],
+    origin: _Origin,
 ) -> None:
     sheet = book.add_worksheet("说明 definitions")
     sheet.set_column(0, 0, 30)
     sheet.set_column(1, 1, 100)
     about = [
-        ("版本 version", version.version),
-        ("数据截至 as of", version.manifest.get("as_of_on") or ""),
-        ("内容哈希 content hash", version.content_hash),
+        ("版本 version", origin.version.version),
+        ("数据截至 as of", origin.version.manifest.get("as_of_on") or ""),
+        ("内容哈希 content hash", origin.version.content_hash),
+        ("存证锚 anchor", origin.anchor),
         ("查询 query", query),
-        ("表 table", described[0] or ""),
+        ("表 table", origin.table),
     ]
     for row, (label, text) in enumerate(about):
         sheet.write_string(row, 0, label, formats["head"])
@@ -211,7 +223,7 @@ def _write_definitions(
     sheet.write_string(start, 1, "含义 meaning", formats["head"])
     for offset, name in enumerate(columns, start=1):
         sheet.write_string(start + offset, 0, name)
-        sheet.write_string(start + offset, 1, described[1].get(name, ""), formats["wrap"])
+        sheet.write_string(start + offset, 1, origin.columns.get(name, ""), formats["wrap"])
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[str, str]]:
@@ -222,7 +234,5 @@ def _batches(connection: duckdb.DuckDBPyConnection, query: str) -> pa.RecordBatc
     return connection.execute(query).to_arrow_reader(_ROWS_A_BATCH)
 
 
-_Writer = Callable[
-    [duckdb.DuckDBPyConnection, str, Path, PublishedVersion, tuple[str | None, dict[str, str]]], tuple[int, int]
-]
+_Writer = Callable[[duckdb.DuckDBPyConnection, str, Path, _Origin], tuple[int, int]]
 _WRITERS: dict[Format, _Writer] = {"csv": _write_csv, "parquet": _write_parquet, "xlsx": _write_xlsx}

@@ -2,9 +2,9 @@
 
 Written into ``<version>/lineage/``:
 
-``models.json``   every model and rule table of the build: relation, how it is materialized, what it reads, its SQL (of an
-                  incremental model that which builds all of it), the file in the dbt project, its descriptions, and the
-                  types of its columns
+``models.json``   every model and rule table of the build: relation, how it is materialized, what it reads, its SQL
+                  (of an incremental model that which builds all of it), the file in the dbt project, its
+                  descriptions, and the types of its columns
 ``seeds/*.csv``   the bytes of every seed: rules and reference tables
 ``inputs/<schema>.<table>/<part>.parquet``   what the models read and no model makes: the admitted rows with their row
                   identity, and what the nightly noted about sources. Part ``all``, or a month (``yyyy-mm``) of a large
@@ -214,7 +214,7 @@ def _known_parts(previous: PublishedVersion | None) -> dict[tuple[str, str], Inp
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
-    source = relation if relation.startswith("(") or relation.startswith('"') else _quoted(relation)
+    source = relation if relation.startswith(("(", '"')) else _quoted(relation)
     return {row[0]: row[1] for row in connection.execute(f"describe select * from {source} as described").fetchall()}
 
 

@@ -2,8 +2,8 @@
 
 The order makes a kill harmless at any instant. A folder named ``.partial-*`` is worthless and removed by
 the next start. A complete folder that still holds ``.not-yet-current`` was allowed by both gates: the next
-start points ``current`` at it. ``control.pending_date`` is emptied last; dates that stay in it are
-only compared once more.
+start seals it, if that was not done, and points ``current`` at it. ``control.pending_date`` is emptied last; dates
+that stay in it are only compared once more.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any
 
 import duckdb
 
+from oneledger.audit.seals import is_sealed, present_anchor, seal_rules, seal_version
+from oneledger.audit.signing import signing_key
 from oneledger.outcomes import Outcome, record_outcome
 from oneledger.publishing.build import finish_manifest, sync, write_version
 from oneledger.publishing.evaluation_basis import is_input
@@ -48,8 +50,10 @@ def publish(settings: Settings, *, run_id: str) -> PublishedVersion:
     Raises:
         PublishRefusedError: a gate has not passed, or has not been run on this state of the warehouse.
         WriterBusyError: another process writes the warehouse.
+        ConfigurationError: a signing key is configured that cannot be used.
     """
     outcome = Outcome(run_id=run_id, step="publish", verdict="failed")
+    signing_key()
     try:
         with writer_lock(settings, run_id=run_id, step="publish"):
             recover(settings)
@@ -66,7 +70,9 @@ def publish(settings: Settings, *, run_id: str) -> PublishedVersion:
     outcome.message = (
         f"nothing differs from version {version.version}" if version.is_unchanged else f"version {version.version}"
     )
-    outcome.detail = {"version": version.version, "content_hash": version.content_hash}
+    outcome.detail = {
+        "version": version.version, "content_hash": version.content_hash, "anchor": present_anchor(settings)
+    }  # fmt: skip
     record_outcome(outcome, settings.outcomes_dir)
     return version
 
@@ -86,6 +92,11 @@ def recover(settings: Settings) -> PublishedVersion | None:
     waiting = [one for one in list_versions(settings) if (one.path / NOT_YET_CURRENT).exists()]
     if not waiting:
         return None
+    for one in waiting:
+        if not is_sealed(settings, "version", one.version):
+            before = one.manifest.get("previous_version")
+            earlier = settings.published_dir / str(before)
+            seal_version(settings, one, read_version(earlier) if before and earlier.is_dir() else None)
     newest = waiting[-1]
     _make_current(settings, newest)
     for older in waiting[:-1]:
@@ -109,13 +120,17 @@ def _publish(connection: duckdb.DuckDBPyConnection, settings: Settings, run_id: 
     if previous and previous.content_hash == manifest["content_hash"] and _evaluates_alike(previous.manifest, manifest):
         shutil.rmtree(partial)
         note_published(connection, settings, previous.version)
+        seal_rules(settings, previous)
         return PublishedVersion(previous.version, previous.path, previous.manifest, is_unchanged=True)
+    # What had been sealed before: a version whose seal is gone from the ledger is not one from before there were seals.
+    manifest["anchor_before"] = present_anchor(settings)
     manifest["version"] = _version_name(settings, manifest["created_at"], manifest["content_hash"])
     finish_manifest(partial, manifest)
     folder = settings.published_dir / manifest["version"]
     partial.rename(folder)
     sync(settings.published_dir)
     version = read_version(folder)
+    seal_version(settings, version, previous)
     _make_current(settings, version)
     note_published(connection, settings, version.version)
     return version

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import duckdb
 
 from oneledger.publishing.content import quote
+from oneledger.publishing.holds import reading
 from oneledger.publishing.versions import FACTS_DIR, PublishedVersion
 from oneledger.settings import ConfigurationError, Settings
 from oneledger.warehouse.connection import duckdb_config
@@ -27,8 +28,7 @@ def open_version(settings: Settings, version: PublishedVersion) -> Iterator[duck
     itself the file names its catalogue after itself, ``marts``, and DuckDB then finds ``marts.…`` ambiguous
     (catalogue or schema?); here it is attached under another name.
     """
-    connection = duckdb.connect(":memory:", config=dict(duckdb_config(settings)))
-    try:
+    with reading(version), duckdb.connect(":memory:", config=dict(duckdb_config(settings))) as connection:
         connection.execute("set preserve_insertion_order = false")
         connection.execute(f"attach '{_literal(version.marts_path)}' as {_ATTACHED} (read_only)")
         relations = connection.execute(
@@ -48,8 +48,6 @@ def open_version(settings: Settings, version: PublishedVersion) -> Iterator[duck
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
         yield connection
-    finally:
-        connection.close()
 
 
 def read_only_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import duckdb
 
+from oneledger.audit.anchors import current_anchor
 from oneledger.publishing.query import open_version
 from oneledger.publishing.versions import CURRENT, resolve
 from oneledger.settings import ConfigurationError, Settings
@@ -16,17 +18,17 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def reconcile(settings: Settings, version: str = CURRENT) -> dict[str, Any]:
-    """Read ``marts.published_figure`` of a version.
+def reconcile(settings: Settings, version: str = CURRENT, *, as_of: dt.date | None = None) -> dict[str, Any]:
+    """Read ``marts.published_figure`` of a version, named or as of the end of a day.
 
     Returns:
-        ``{ok, version, as_of_on, items}``; an item has the columns of ``marts.published_figure`` and, when the
+        ``{ok, version, as_of_on, anchor, items}``; an item has the columns of ``marts.published_figure`` and, when the
         figures do not match, ``problem``, ``expected`` and ``remedy`` (Chinese and English in one text each).
 
     Raises:
         ConfigurationError: nothing is published, or the version has no such table.
     """
-    found = resolve(settings, version)
+    found = resolve(settings, version, as_of=as_of)
     with open_version(settings, found) as connection:
         try:
             cursor = connection.execute(f"select {', '.join(_COLUMNS)} from marts.published_figure order by figure_id")
@@ -39,10 +41,12 @@ def reconcile(settings: Settings, version: str = CURRENT) -> dict[str, Any]:
     for item in items:
         if item["is_matched"] is not True:
             item.update(_failure(item))
+    anchor = current_anchor(settings)
     return {
         "ok": bool(items) and all(item["is_matched"] is True for item in items),
         "version": found.version,
         "as_of_on": found.as_of_on,
+        "anchor": anchor.anchor if anchor else None,
         "items": items,
     }
 

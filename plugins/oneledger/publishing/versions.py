@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from oneledger.settings import ConfigurationError, Settings
+from oneledger.settings import CITY_TIMEZONE, ConfigurationError, Settings
 
 CURRENT = "current"
 MANIFEST = "manifest.json"
@@ -18,6 +18,8 @@ BATCHES_FILE = "batches.parquet"
 # Lies in a version that is complete and that ``current`` has not been pointed at yet.
 NOT_YET_CURRENT = ".not-yet-current"
 PARTIAL_PREFIX = ".partial-"
+# What is known of versions that retention removed: their manifests, and who removed them by which rule.
+REMOVED_DIR = ".removed"
 
 
 @dataclass(frozen=True)
@@ -111,12 +113,22 @@ def current_version(settings: Settings) -> PublishedVersion | None:
     return read_version(folder)
 
 
-def resolve(settings: Settings, version: str = CURRENT) -> PublishedVersion:
+def resolve(settings: Settings, version: str = CURRENT, *, as_of: dt.date | None = None) -> PublishedVersion:
     """The version of this name, ``current``, or the first letters of a name or content hash that fit one only.
 
+    Args:
+        as_of: instead of a name, a day: the version that was current when it ended in the city's time zone.
+
     Raises:
-        ConfigurationError: there is none, or the letters fit more than one.
+        ConfigurationError: there is none, the letters fit more than one, retention removed it, or both a name and a
+            day are given.
     """
+    if as_of is not None:
+        if version != CURRENT:
+            raise ConfigurationError(
+                f"--version {version} and --as-of {as_of} are two answers to one question. Give one of them."
+            )
+        return version_as_of(settings, as_of)
     if version == CURRENT:
         current = current_version(settings)
         if current is None:
@@ -133,4 +145,81 @@ def resolve(settings: Settings, version: str = CURRENT) -> PublishedVersion:
         return found[0]
     known = ", ".join(one.version for one in versions[-10:]) or "none"
     what = "fits more than one version" if found else "is no published version"
+    if not found:
+        removed = [one for one in removed_versions(settings) if one["version"].startswith(version)]
+        if len(removed) == 1:
+            what = _told_removed(removed[0])
     raise ConfigurationError(f"{version!r} {what}. The newest ones are: {known}.")
+
+
+def version_as_of(settings: Settings, day: dt.date) -> PublishedVersion:
+    """The version that was current at the end of a day of the city's time zone.
+
+    A version is current from the moment at which it was made until the next one is.
+
+    Raises:
+        ConfigurationError: nothing was published by then, or that version was removed.
+    """
+    end = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), CITY_TIMEZONE)
+    versions = [one for one in list_versions(settings) if not (one.path / NOT_YET_CURRENT).exists()]
+    kept = [one for one in versions if one.created_at < end]
+    gone = [one for one in removed_versions(settings) if _created_at(one) < end]
+    if gone and (not kept or gone[-1]["version"] > kept[-1].version):
+        raise ConfigurationError(
+            f"The version that was current at the end of {day} is {gone[-1]['version']}: it {_told_removed(gone[-1])}. "
+            "Its manifest is kept; `oneledger versions show` prints it."
+        )
+    if kept:
+        return kept[-1]
+    first = versions[0] if versions else None
+    since = (
+        f"The first version is {first.version}, made on {first.created_at.astimezone(CITY_TIMEZONE):%Y-%m-%d at %H:%M} "
+        "in the city."
+        if first
+        else "Run `oneledger run` to publish one."
+    )
+    raise ConfigurationError(f"Nothing was published by the end of {day}. {since}")
+
+
+def describe(settings: Settings, version: str = CURRENT, *, as_of: dt.date | None = None) -> dict[str, Any]:
+    """A version's ``version``, ``path``, ``manifest``, and ``removed`` (None while it is kept).
+
+    Raises:
+        ConfigurationError: there is and was no such version.
+    """
+    try:
+        found = resolve(settings, version, as_of=as_of)
+    except ConfigurationError:
+        gone = [one for one in removed_versions(settings) if as_of is None and one["version"].startswith(version)]
+        if len(gone) != 1:
+            raise
+        about = {key: value for key, value in gone[0].items() if key != "manifest"}
+        return {"version": gone[0]["version"], "path": None, "manifest": gone[0]["manifest"], "removed": about}
+    return {"version": found.version, "path": found.path, "manifest": found.manifest, "removed": None}
+
+
+def removed_versions(settings: Settings) -> list[dict[str, Any]]:
+    """What is known of the versions that retention removed, oldest first: ``version``, ``removed_at``,
+    ``removed_by``, ``reason``, ``rule``, ``manifest`` and ``manifest_sha256``.
+
+    A record whose version is still there is left out: retention was interrupted before it came to it.
+    """
+    folder = settings.published_dir / REMOVED_DIR
+    if not folder.is_dir():
+        return []
+    return [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(folder.glob("*.json"))
+        if not (settings.published_dir / path.stem / MANIFEST).is_file()
+    ]
+
+
+def _created_at(removed: dict[str, Any]) -> dt.datetime:
+    return dt.datetime.fromisoformat(removed["manifest"]["created_at"])
+
+
+def _told_removed(removed: dict[str, Any]) -> str:
+    return (
+        f"was removed on {removed['removed_at'][:10]} by {removed['removed_by']} ({removed['reason']}; "
+        f"rule: {removed['rule']})"
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 
+from oneledger.audit.seals import seal_file
 from oneledger.catalogue import Catalogue
 from oneledger.outcomes import Outcome
 from oneledger.quality.quarantine import Filter
@@ -98,7 +99,7 @@ def release_rows(
         if is_dry_run or not rows:
             return report
         report.release = Release(name.strip(), reason.strip(), is_anyway, tuple(rows), chosen.given)
-        record_release(settings, report.release)
+        seal_file(settings, record_release(settings, report.release))
         report.admitted = admit(settings, catalogue, run_id=run_id, progress=progress)
     return report
 

@@ -1,4 +1,4 @@
-"""What dbt built: the SQL of every model as it was run, what it read, how it is described, and the rules it was run with.
+"""What dbt built: the SQL of every model as it was run, what it read, its descriptions, and the rules it ran with.
 
 Kept in the warehouse beside the tables that it made, so that publishing can give a version the SQL and the
 rules of just that build, whatever was edited in the project since.

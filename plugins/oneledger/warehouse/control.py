@@ -199,6 +199,14 @@ _TABLES = {
         materialized varchar,
         described json
     """,
+    # Key, ancestors and code of each model of that build (warehouse/model_grains.py).
+    "control.model_grain": """
+        relation varchar primary key,
+        is_seed boolean not null,
+        key_columns varchar[] not null,
+        reads varchar[] not null,
+        code_hash varchar not null
+    """,
     # Decided evaluation runs, taken over from their folders (warehouse/evaluation_runs.py).
     "control.evaluation_run": """
         run_id varchar primary key,

@@ -17,6 +17,7 @@ from oneledger.warehouse.connection import open_warehouse
 from oneledger.warehouse.control import create_control_tables, load_outcomes
 from oneledger.warehouse.evaluation_runs import load_decided_runs
 from oneledger.warehouse.lock import writer_lock
+from oneledger.warehouse.model_grains import keep_grains, read_grains
 
 Progress = Callable[[str], None]
 _RESULT_EVENTS = {"LogModelResult", "LogSeedResult", "LogTestResult", "LogSnapshotResult"}
@@ -79,6 +80,7 @@ def build_models(
             built = read_build(manifest, results, settings.dbt_project_dir)
             with open_warehouse(settings) as connection:
                 keep_build(connection, built, is_full=full_refresh)
+                keep_grains(connection, read_grains(manifest, settings.dbt_project_dir))
                 connection.execute("insert or replace into control.model_state values (1, ?)", [models_hash])
                 if not skips_seeds:
                     connection.execute("insert or replace into control.seed_state values (1, ?)", [seeds_hash])
@@ -121,7 +123,8 @@ def _invoke_dbt(
             parsed = dbtRunner().invoke([*options, "parse", *places])
             if not parsed.success:
                 return None, [], str(parsed.exception)
-            runner = dbtRunner(manifest=parsed.result, callbacks=[_reporter(progress)])
+            manifest: Any = parsed.result
+            runner = dbtRunner(manifest=manifest, callbacks=[_reporter(progress)])
             result = runner.invoke([*options, "build", *places, *what])
         finally:
             # dbt keeps the file open for its next invocation in this process; other steps need it closed.
@@ -129,7 +132,7 @@ def _invoke_dbt(
                 DuckDBConnectionManager._ENV.close()
             DuckDBConnectionManager.close_all_connections()
     results = list(getattr(result.result, "results", None) or [])
-    return parsed.result, results, None if result.exception is None else str(result.exception)
+    return manifest, results, None if result.exception is None else str(result.exception)
 
 
 def _forget_other_project(settings: Settings, models_hash: str) -> None:

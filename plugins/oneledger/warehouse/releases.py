@@ -12,6 +12,7 @@ import os
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -55,8 +56,8 @@ class Release:
         return len({(row.file_id, row.row_number) for row in self.rows})
 
 
-def record_release(settings: Settings, release: Release) -> None:
-    """Write the decision to ``releases/<yyyy-mm>/<release_id>.json``, whole or not at all."""
+def record_release(settings: Settings, release: Release) -> Path:
+    """Write the decision to ``releases/<yyyy-mm>/<release_id>.json``, whole or not at all; returns the file."""
     folder = settings.releases_dir / f"{release.released_at:%Y-%m}"
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f".{release.release_id}.partial"
@@ -65,8 +66,10 @@ def record_release(settings: Settings, release: Release) -> None:
         stream.write(json.dumps(content, ensure_ascii=False))
         stream.flush()
         os.fsync(stream.fileno())
-    partial.rename(folder / f"{release.release_id}.json")
+    path = folder / f"{release.release_id}.json"
+    partial.rename(path)
     flush(folder)
+    return path
 
 
 def read_releases(settings: Settings, known: Iterable[str] = ()) -> Iterator[Release]:
