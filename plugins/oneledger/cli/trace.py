@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oneledger.cli.output import EXIT_FOUND_SOMETHING_WRONG, emit_json, fail, finish, say
+from oneledger.cli.publishing import AsOf
 from oneledger.settings import ConfigurationError
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def trace(
     version: Annotated[
         str, typer.Option(help="current, or the start of a version's name or content hash.")
     ] = "current",
+    as_of: AsOf = None,
     lines: Annotated[int, typer.Option(min=0, help="How many landed lines of each entity are shown.")] = 10,
     all_lines: Annotated[bool, typer.Option("--all", help="Show every landed line.")] = False,
     recompute: Annotated[
@@ -71,6 +73,7 @@ def trace(
     from oneledger.lineage.influence import find_place, influence
     from oneledger.lineage.trace_page import write_page
     from oneledger.lineage.trace_report import trace as trace_back
+    from oneledger.publishing.versions import resolve
     from oneledger.settings import load_settings
 
     settings = load_settings()
@@ -78,6 +81,8 @@ def trace(
         fail(_FORMS[0].upper() + _FORMS[1:] + ".", "oneledger trace star A33050000001")
     if html is not None and html.exists() and not force:
         fail(f"{html} exists already.", "give another name, or --force to replace it")
+    if as_of is not None:
+        version = resolve(settings, version, as_of=as_of.date()).version
     if from_file is not None:
         reached = influence(settings, find_place(settings, from_file), version=version)
         if as_json:

@@ -73,7 +73,7 @@ def scheduled_airflow_run(run_id: str) -> str | None:
 
 def _anchor(settings: Settings, version: PublishedVersion) -> dict[str, Any] | None:
     """The anchor of the entry that seals the version, else the newest; None while nothing is sealed."""
-    anchor = anchor_of_version(settings, version.version) or current_anchor(settings, version)
+    anchor = anchor_of_version(settings, version.version) or current_anchor(settings)
     return {**asdict(anchor), "line": anchor.line} if anchor is not None else None
 
 
