@@ -11,7 +11,7 @@ from oneledger.lineage.tracing import WIDTHS
 from oneledger.settings import PROJECT_ROOT
 
 PAGE = (PROJECT_ROOT / "docs" / "trace.md").read_text(encoding="utf-8")
-_NAMES = {"from_file": "from", "all_lines": "all", "as_json": "json"}
+_NAMES = {"from_file": "from", "all_lines": "all", "as_json": "json", "as_of": "as-of"}
 
 
 @pytest.mark.parametrize("option", sorted(set(inspect.signature(command.trace).parameters) - {"what"}))

@@ -39,6 +39,8 @@ from oneledger.lineage.blocks import (
 from oneledger.publishing.content import quote
 
 _MOST_LITERALS = 60
+# Of so many wanted rows the combinations are kept once for all sources; of more each source is worked out by itself.
+_FEW = 200
 _HERE = "__here"
 _ROW = "__row"
 # A row is named by text and dates, not by amounts.
@@ -104,24 +106,29 @@ def constraints_of(connection: duckdb.DuckDBPyConnection, table: str, columns: I
     """
     known = set(columns)
     described = connection.execute(f"describe {table}").fetchall()
-    names = [row[0] for row in described if row[0] in known and row[1] not in _FLOATS]
+    names = [row[0] for row in described if row[0] in known and row[1] not in _FLOATS and "[" not in row[1]]
     if not names:
         return {}
-    parts = ", ".join(
-        f"list_slice(list(distinct {quote(name)}), 1, {_MOST_LITERALS + 1}), count(*) - count({quote(name)})"
-        for name in names
-    )
-    found = connection.execute(f"select {parts} from {table}").fetchall()[0]
+    rows = connection.execute(f"select {_names(names)} from {table} limit {_MOST_LITERALS + 1}").fetchall()
+    if len(rows) <= _MOST_LITERALS:
+        found = [({one for one in column if one is not None}, None in column) for column in zip(*rows, strict=True)]
+        found = found or [(set(), False) for _ in names]
+    else:
+        parts = ", ".join(
+            f"list_slice(list(distinct {quote(name)}), 1, {_MOST_LITERALS + 1}), count(*) > count({quote(name)})"
+            for name in names
+        )
+        both = connection.execute(f"select {parts} from {table}").fetchall()[0]
+        found = [(set(both[2 * place] or []), both[2 * place + 1]) for place in range(len(names))]
     constraints = {}
-    for position, name in enumerate(names):
-        values, nulls = found[2 * position] or [], found[2 * position + 1]
+    for name, (values, has_null) in zip(names, found, strict=True):
         literals = [_literal(value) for value in values]
         if len(values) <= _MOST_LITERALS and all(literals):
             text = f"({', '.join(sorted(str(one) for one in literals))})"
-            constraints[name] = Constraint(text, frozenset(str(one) for one in literals), nulls > 0)
+            constraints[name] = Constraint(text, frozenset(str(one) for one in literals), has_null)
         else:
             text = f"(select distinct {quote(name)} from {table} where {quote(name)} is not null)"
-            constraints[name] = Constraint(text, None, nulls > 0)
+            constraints[name] = Constraint(text, None, has_null)
     return constraints
 
 
@@ -169,6 +176,7 @@ class BlockTracer:
         self.found_of_queries: dict[str, list[str]] = {}
         self.counted: dict[str, set[str]] = {}
         self._floats: dict[tuple[str, str], bool] = {}
+        self._counts: dict[str, int] = {}
 
     def trace(self, wanted: str, columns: Iterable[str]) -> list[Contribution]:
         """Rows of the relations that the model reads.
@@ -504,19 +512,53 @@ class BlockTracer:
                 continue
             more = [] if query.is_expression or not self.is_exact else self._matching(block, query, wanted)
             used = self._used(block, demand.columns)
-            for source in block.sources:
-                if source.alias not in used:
-                    continue
-                if not self.with_existence and self._is_only_there(block, source, demand.columns):
-                    continue
-                columns = used[source.alias]
-                if self._is_light(source.query):
-                    selected = f"{quote(source.alias)}.{_ROW} as {_ROW}"
+            sources = [
+                one for one in block.sources
+                if one.alias in used
+                and (self.with_existence or not self._is_only_there(block, one, demand.columns))
+            ]  # fmt: skip
+            together = self._together(block, query, sources, wanted, more) if len(sources) > 1 else None
+            for place, source in enumerate(sources):
+                if together is None:
+                    found = self._combined(block, query, source, self._selected(source), more)
                 else:
-                    found = self.blocks.queries[source.query or MAIN]
-                    names = self._asked(found)
-                    selected = ", ".join(f"{quote(source.alias)}.{quote(one)}" for one in names)
-                self._enter(source, columns, self._combined(block, query, source, selected, more))
+                    found = f"select unnest(r{place}) from (select distinct r{place} from {together} where h{place})"
+                self._enter(source, used[source.alias], found)
+
+    def _selected(self, source: Source) -> str:
+        """What of a source is taken: of a relation the whole row as a struct, of a query its columns."""
+        if self._is_light(source.query):
+            return f"{quote(source.alias)}.{_ROW} as {_ROW}"
+        names = self._asked(self.blocks.queries[source.query or MAIN])
+        return ", ".join(f"{quote(source.alias)}.{quote(one)}" for one in names)
+
+    def _together(self, block: Block, query: Query, sources: list[Source], wanted: str, more: list[str]) -> str | None:
+        """A table of the wanted combinations, when they are few: so the join is worked out once for all sources."""
+        if not wanted or self._count(wanted) > _FEW:
+            return None
+        columns = self.demands[query.name].columns
+        selected = []
+        for place, source in enumerate(sources):
+            alias = quote(source.alias)
+            if self._is_light(source.query):
+                selected.append(f"{alias}.{_ROW} as r{place}")
+            else:
+                names = self._asked(self.blocks.queries[source.query or MAIN])
+                fields = ", ".join(f"{quote(one)} := {alias}.{quote(one)}" for one in names)
+                selected.append(f"struct_pack({fields}) as r{place}")
+            selected.append(f"coalesce({alias}.{_HERE}, false) as h{place}")
+        witnesses = self._witnesses(block, columns)
+        selected += [f"({one}) as w{place}" for place, one in enumerate(witnesses)]
+        inner = self._select(block, selected, columns, is_grouped=False, more=more)
+        chosen = f" where {' or '.join(f'w{place}' for place in range(len(witnesses)))}" if witnesses else ""
+        table = f'{self._table(query.name)[:-1]} {query.blocks.index(block)} together"'
+        self.connection.execute(f"create table {table} as select * from ({inner}){chosen}")
+        return table
+
+    def _count(self, table: str) -> int:
+        if table not in self._counts:
+            self._counts[table] = int(self.connection.execute(f"select count(*) from {table}").fetchall()[0][0])
+        return self._counts[table]
 
     def _all_of(self, source: Source) -> str:
         if source.query is None:

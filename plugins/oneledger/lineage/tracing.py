@@ -65,6 +65,8 @@ class Tracer:
         self._runs = 0
         self._blocks: dict[str, ModelBlocks] = {}
         connection.execute("attach if not exists ':memory:' as traced")
+        # The same few files are read again and again.
+        connection.execute("set parquet_metadata_cache = true")
         self.clear()
 
     def clear(self) -> None:
