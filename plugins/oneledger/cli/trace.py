@@ -27,7 +27,7 @@ Examples:
 
     oneledger trace figure apps_evaluated --json
 
-    oneledger trace share XM201800429 2022
+    oneledger trace share XM202100014 2021
 
     oneledger trace marts.app_usage_month app_id=A33050000001 release_end=zheliban_app month=2022-08-01 --column visitors_count
 

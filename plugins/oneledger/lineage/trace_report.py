@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import duckdb
+
 from oneledger.catalogue import load_catalogue
 from oneledger.lineage.found_lines import is_landed, landed, rule_lines
 from oneledger.lineage.ground import read_models
@@ -12,7 +14,7 @@ from oneledger.lineage.provenance import provenance
 from oneledger.lineage.subjects import Subject, find_relation, name_of, row_of, where_of
 from oneledger.lineage.tracing import Step, Tracer, open_tracer
 from oneledger.publishing.versions import CURRENT, resolve
-from oneledger.settings import Settings
+from oneledger.settings import ConfigurationError, Settings
 from oneledger.warehouse.evaluation_runs import EvaluationRun
 
 SHOWN_LINES = 10
@@ -55,7 +57,13 @@ def trace(
         row = row_of(tracer.connection, relation.name, where)
         name = name_of(tracer.connection, models, row)
         tracer.start(relation.name, where, subject.columns)
-        tracer.follow()
+        try:
+            tracer.follow()
+        except duckdb.OutOfMemoryException as error:
+            raise ConfigurationError(
+                f"So many rows stand behind this that they do not fit into {settings.memory_limit}. Trace something "
+                "narrower (a single column with --column), or raise ONELEDGER_MEMORY_LIMIT."
+            ) from error
         order = {one.name: place for place, one in enumerate(models.in_order)}
         steps = sorted(tracer.steps.values(), key=lambda one: -order.get(one.relation.name, -1))
         ends = [landed(tracer, settings, catalogue, one, lines=lines) for one in steps if is_landed(tracer, one)]

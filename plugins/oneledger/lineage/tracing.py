@@ -13,7 +13,7 @@ import duckdb
 from oneledger.lineage.blocks import ModelBlocks, read_blocks
 from oneledger.lineage.ground import Relation, VersionModels, open_ground, quoted
 from oneledger.lineage.pushdown import BlockTracer, Contribution
-from oneledger.lineage.recomputing import differing_rows
+from oneledger.lineage.recomputing import NINE_DECIMALS, SIX_DECIMALS, differing_rows
 from oneledger.publishing.content import quote
 from oneledger.publishing.evaluation_basis import RULES_DIR
 from oneledger.settings import Settings
@@ -153,6 +153,7 @@ class Tracer:
             step.differing_rows_count = differing_rows(
                 self.connection, str(relation.sql), reads=relation.reads, contributions=contributions, schema=schema,
                 wanted=wanted, types=self.types[relation.name],
+                tolerance=SIX_DECIMALS if self.rules_dir is not None else NINE_DECIMALS,
             )  # fmt: skip
             step.is_equal = step.differing_rows_count == 0
             if step.is_equal:
