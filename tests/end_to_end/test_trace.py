@@ -241,11 +241,22 @@ def test_forwards_a_line_of_a_star_s_trace_names_this_star_and_leaves_out_what_i
     assert "marts.rule_revision" not in items
 
 
-def test_a_changed_byte_in_landing_is_said_by_the_trace(changed_city: Installation) -> None:
+def test_a_confirmed_star_is_traced_in_its_run_and_a_changed_byte_in_landing_is_said(
+    changed_city: Installation,
+) -> None:
+    changed_city.oneledger("evaluate", "--period", "2022-Q3")
+    changed_city.oneledger("evaluate", "confirm", "newest", "--name", "王敏", "--reason", "reviewed")
+    report = changed_city.json("trace", "star", "A33050000001", "--run", "confirmed")
+    assert report["verdict"]["is_equal"] is True
+    assert report["provenance"]["evaluation"]["decided_by"] == "王敏"
+    band = next(one for one in report["rules"] if one["file"] == "star_band.csv")
+    assert band["rows"][0]["text"].startswith(f"{report['published']['stars']},")
+
     file = next((changed_city.home / "landing/project_library/app_link").rglob("rows.ndjson.gz"))
     payload = bytearray(file.read_bytes())
     payload[4] ^= 1  # the time in the head of the gzip: what it unpacks to stays the same
+    file.chmod(0o644)
     file.write_bytes(bytes(payload))
-    report = json.loads(changed_city.oneledger("trace", "star", "A33050000001", "--json", expected_code=1).stdout)
-    assert not report["ok"]
-    assert any("not what was received" in one for one in report["problems"])
+    spoiled = json.loads(changed_city.oneledger("trace", "star", "A33050000001", "--json", expected_code=1).stdout)
+    assert not spoiled["ok"]
+    assert any("not what was received" in one for one in spoiled["problems"])

@@ -195,8 +195,8 @@ def rule_lines(tracer: Tracer, step: Step) -> dict[str, Any]:
     columns = list(step.relation.columns)
     same = " and ".join(f"seed.{quote(one)} is not distinct from found.{quote(one)}" for one in columns)
     cursor = tracer.connection.execute(
-        f"select seed.rowid, seed.* from {quoted(name)} as seed where exists"
-        f" (select 1 from {tracer.table_of(name)} as found where {same}) order by seed.rowid"
+        f"select seed.* from (select row_number() over (order by rowid) - 1 as __place, * from {quoted(name)}) as seed"
+        f" where exists (select 1 from {tracer.table_of(name)} as found where {same}) order by seed.__place"
     )
     names = [column[0] for column in cursor.description or []][1:]
     path = tracer.models.version.path / FOLDER / SEEDS_DIR / str(step.relation.file)
