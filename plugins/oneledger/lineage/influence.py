@@ -31,6 +31,7 @@ _SHOWN_ROWS = 5
 _TOUCHED = "traced.touched"
 _FLOATS = ("DOUBLE", "FLOAT", "REAL")
 _SHOWN_SCHEMAS = ("marts", "evaluation")
+_TAKEN_OVER = (exp.Column, exp.Coalesce, exp.Literal, exp.Cast, exp.DateTrunc, exp.TimestampTrunc)
 
 
 @dataclass(frozen=True)
@@ -302,9 +303,8 @@ class _Reach:
                 continue
             if not all(text_of(one) in {text_of(other) for other in parts} for parts in block.partitions):
                 continue
-            if not isinstance(
-                one, exp.Column | exp.Coalesce | exp.Literal | exp.Cast | exp.DateTrunc | exp.TimestampTrunc
-            ):
+            # What a group is named by is stable whatever it is; of single rows, what is taken over or only cut.
+            if not block.is_aggregated and not isinstance(one, _TAKEN_OVER):
                 continue
             if any(self._is_float(block, column) for column in one.find_all(exp.Column)):
                 continue
