@@ -29,6 +29,8 @@ class Settings:
         memory_limit: what DuckDB may use before it spills to disk (``ONELEDGER_MEMORY_LIMIT``).
         threads: DuckDB threads (``ONELEDGER_THREADS``).
         catalogue_paths: the source catalogue files, in reading order (``ONELEDGER_CATALOGUE``, joined by ``:``).
+        backfill_needs_second_person: whether somebody else than its planner must apply a backfill
+            (``ONELEDGER_BACKFILL_SECOND_PERSON``, ``yes`` or ``no``; default yes).
         as_of: the business date for sources that name none (``ONELEDGER_AS_OF``); default yesterday in the city.
     """
 
@@ -38,6 +40,7 @@ class Settings:
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     catalogue_paths: tuple[Path, ...] = ()
     as_of: dt.date | None = None
+    backfill_needs_second_person: bool = True
 
     @property
     def landing_dir(self) -> Path:
@@ -70,6 +73,10 @@ class Settings:
     @property
     def releases_dir(self) -> Path:
         return self.home / "releases"
+
+    @property
+    def corrections_dir(self) -> Path:
+        return self.home / "corrections"
 
     @property
     def seals_dir(self) -> Path:
@@ -123,6 +130,7 @@ def load_settings() -> Settings:
         threads=_positive_integer("ONELEDGER_THREADS", os.cpu_count() or 1),
         catalogue_paths=_catalogue_paths(root),
         as_of=_date("ONELEDGER_AS_OF"),
+        backfill_needs_second_person=_yes_or_no("ONELEDGER_BACKFILL_SECOND_PERSON", True),
     )
 
 
@@ -140,6 +148,15 @@ def _positive_integer(name: str, default: int) -> int:
     if not text.isdigit() or int(text) < 1:
         raise ConfigurationError(f"{name} is {text!r}; it must be a whole number of at least 1. Correct or unset it.")
     return int(text)
+
+
+def _yes_or_no(name: str, default: bool) -> bool:
+    text = os.environ.get(name)
+    if not text:
+        return default
+    if text not in ("yes", "no"):
+        raise ConfigurationError(f"{name} is {text!r}; it must be yes or no. Correct or unset it.")
+    return text == "yes"
 
 
 def _date(name: str) -> dt.date | None:

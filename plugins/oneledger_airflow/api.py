@@ -89,6 +89,12 @@ class AirflowApi:
         query = {"run_after_gte": instant.isoformat(), "order_by": "run_after", "limit": 50}
         return list(self._get(f"/api/v2/dags/{quote(dag_id)}/dagRuns", **query)["dag_runs"])
 
+    def runs_under_way(self, dag_id: str) -> list[str]:
+        """The ids of runs that are running or queued."""
+        query = {"state": ["running", "queued"], "limit": 50}
+        runs = self._get(f"/api/v2/dags/{quote(dag_id)}/dagRuns", **query)["dag_runs"]
+        return [str(run["dag_run_id"]) for run in runs]
+
     def end_interrupted_runs(self, dag_id: str, before: dt.datetime) -> list[str]:
         """Mark runs that were under way when an earlier Airflow was killed as failed; returns their ids."""
         query = {"state": ["running", "queued"], "run_after_lt": before.isoformat(), "limit": 50}

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from oneledger.lineage.openlineage.configuration import airflow_defaults
 from oneledger.settings import Settings
 from oneledger_airflow.ports import LOOPBACK
 
@@ -86,6 +87,7 @@ class Installation:
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
             "AIRFLOW__API__INSTANCE_NAME": "OneLedger 一本账",
             "DO_NOT_TRACK": "1",
+            **airflow_defaults(self.settings, os.environ),
         }
         fixed = {
             "AIRFLOW_HOME": str(self.home),

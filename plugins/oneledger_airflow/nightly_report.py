@@ -103,6 +103,7 @@ def _print_steps(records: list[dict[str, Any]], progress: Progress) -> None:
 
 def _print_published(settings: Settings, progress: Progress) -> bool:
     from oneledger.cli.output import print_table
+    from oneledger.findings import state_changes, told
     from oneledger.publishing.reconcile import reconcile
     from oneledger.publishing.versions import current_version
 
@@ -112,6 +113,8 @@ def _print_published(settings: Settings, progress: Progress) -> bool:
         return False
     progress.say(f"Published 发布: version {version.version}, as of {version.as_of_on}")
     progress.say(f"                content hash {version.content_hash}")
+    for line in told(state_changes(settings, version)):
+        progress.say(line)
     answer = reconcile(settings)
     shown = [{**item, "matched": "✓" if item["is_matched"] is True else "✗"} for item in answer["items"]]
     headings = {

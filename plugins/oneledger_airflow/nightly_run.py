@@ -8,7 +8,7 @@ from oneledger.catalogue import load_catalogue
 from oneledger.settings import ConfigurationError, Settings
 from oneledger_airflow import city
 from oneledger_airflow.nightly_report import print_report
-from oneledger_airflow.nightly_watch import Ending, Nightly, follow, start
+from oneledger_airflow.nightly_watch import Ending, Nightly, follow, make_ready, start
 from oneledger_airflow.pools import ensure_pools
 from oneledger_airflow.progress import Progress
 from oneledger_airflow.supervisor import Supervisor
@@ -29,11 +29,13 @@ def run_nightly(settings: Settings, port: int, progress: Progress) -> int:
         # Which optional sources take part is known once the city's connections are exported.
         from oneledger_airflow.schedule import awaited_sources
 
-        nightly = Nightly(awaited_sources(catalogue))
+        sources = awaited_sources(catalogue)
         ensure_pools(airflow.api, settings)
+        make_ready(airflow, sources, progress, limit_minutes=limit_minutes)
+        nightly = Nightly(sources)
         progress.say(f"nightly {nightly.run_id}: ingest {', '.join(nightly.sources)} → build → publish")
         progress.say(f"  watch it at {airflow.address} (password in {airflow.installation.password_path})")
-        start(airflow, nightly, progress)
+        start(airflow, nightly)
         ending = follow(airflow, nightly, progress, limit_minutes=limit_minutes)
     is_good = print_report(settings, nightly.run_id, progress)
     _print_ending(ending, progress)

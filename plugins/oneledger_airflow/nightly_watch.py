@@ -13,6 +13,7 @@ from oneledger_airflow.run_ids import run_id_of
 from oneledger_airflow.supervisor import Supervisor
 
 DAGS_WITHIN_SECONDS = 120
+QUIET_SECONDS = 3.0
 DOWNSTREAM = ("build", "publish")
 BROKEN = frozenset({"failed", "upstream_failed", "up_for_retry"})
 
@@ -69,19 +70,49 @@ def wait_for_dags(airflow: Supervisor, wanted: list[str], progress: Progress) ->
             time.sleep(0.5)
 
 
-def start(airflow: Supervisor, nightly: Nightly, progress: Progress) -> None:
-    """Unpause what takes part, clear what an earlier interrupted nightly left, and trigger every ingestion."""
-    dags = [*nightly.ingest_dags, *DOWNSTREAM]
+def make_ready(airflow: Supervisor, sources: list[str], progress: Progress, *, limit_minutes: float) -> None:
+    """Unpause what takes part and clear what an earlier interrupted nightly left.
+
+    A scheduled night that became due while Airflow was down starts by itself when it comes up. It is let through
+    first: two nights at once would share each other's deliveries.
+
+    Raises:
+        StartError: DAGs are missing, or another night did not end in time.
+    """
+    dags = [*(f"ingest_{source}" for source in sources), *DOWNSTREAM]
     wait_for_dags(airflow, dags, progress)
     for dag_id in dags:
         for run_id in airflow.api.end_interrupted_runs(dag_id, airflow.started_at):
             progress.say(f"  {dag_id}: {run_id} had been interrupted; marked as failed")
-    for dag_id in DOWNSTREAM:
-        airflow.api.forget_waiting_events(dag_id)
     for dag_id in dags:
         airflow.api.unpause(dag_id)
+    _let_other_nights_end(airflow, dags, progress, limit_minutes)
+    for dag_id in DOWNSTREAM:
+        airflow.api.forget_waiting_events(dag_id)
+
+
+def start(airflow: Supervisor, nightly: Nightly) -> None:
+    """Trigger every ingestion; what follows starts by itself."""
     for dag_id in nightly.ingest_dags:
         airflow.api.trigger(dag_id, nightly.airflow_run_id, nightly.due_at, {})
+
+
+def _let_other_nights_end(airflow: Supervisor, dags: list[str], progress: Progress, limit_minutes: float) -> None:
+    deadline = time.monotonic() + limit_minutes * 60
+    quiet_since: float | None = None
+    with progress.waiting("a night that the schedule started") as note:
+        # A run that ends starts the next DAG a moment later.
+        while quiet_since is None or time.monotonic() - quiet_since < QUIET_SECONDS:
+            airflow.check_alive()
+            under_way = [f"{dag_id} {run_id}" for dag_id in dags for run_id in airflow.api.runs_under_way(dag_id)]
+            if under_way:
+                quiet_since = None
+                note(under_way[0])
+            elif quiet_since is None:
+                quiet_since = time.monotonic()
+            if time.monotonic() > deadline:
+                raise StartError(f"not ended after {limit_minutes:.0f} minutes: {', '.join(under_way)}")
+            time.sleep(0.5)
 
 
 def follow(airflow: Supervisor, nightly: Nightly, progress: Progress, *, limit_minutes: float) -> Ending:

@@ -13,6 +13,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from oneledger_airflow import run_ids
+from oneledger_airflow.lineage import task_as_parent
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -41,14 +42,15 @@ class IngestSourceOperator(BaseOperator):
         export_connection(catalogue.source(self.source).connection)
         run_id = run_ids.own_run_id(context)
         as_of = context["params"].get("as_of")
-        outcomes = ingest_source(
-            self.source,
-            settings,
-            catalogue,
-            run_id=run_id,
-            as_of=dt.date.fromisoformat(as_of) if as_of else None,
-            progress=self._say,
-        )
+        with task_as_parent(context):
+            outcomes = ingest_source(
+                self.source,
+                settings,
+                catalogue,
+                run_id=run_id,
+                as_of=dt.date.fromisoformat(as_of) if as_of else None,
+                progress=self._say,
+            )
         failed = [outcome for outcome in outcomes if outcome.verdict == "failed"]
         if failed:
             raise AirflowException(_sentences(failed))
@@ -95,7 +97,8 @@ class AdmitOperator(BaseOperator):
         from oneledger.warehouse.admission import admit
 
         settings, catalogue = _configured()
-        outcomes = admit(settings, catalogue, run_id=run_ids.carried_run_id(context), progress=self.log.info)
+        with task_as_parent(context):
+            outcomes = admit(settings, catalogue, run_id=run_ids.carried_run_id(context), progress=self.log.info)
         failed = [outcome for outcome in outcomes if outcome.verdict == "failed"]
         if failed:
             self.log.error("not admitted:\n%s", _sentences(failed))
@@ -123,7 +126,8 @@ class GateOperator(BaseOperator):
 
         settings, catalogue = _configured()
         run_id = run_ids.carried_run_id(context)
-        report = run_gate(self.gate, settings, catalogue, run_id=run_id)
+        with task_as_parent(context):
+            report = run_gate(self.gate, settings, catalogue, run_id=run_id)
         message = gate_message(report)
         if not report.is_open:
             raise AirflowFailException(message)
@@ -149,7 +153,8 @@ class BuildModelsOperator(BaseOperator):
         run_id = run_ids.carried_run_id(context)
         if version := published_already(settings, run_id, "build_models"):
             return {"published_already": version.version}
-        outcome = build_models(settings, run_id=run_id, progress=self.log.info)
+        with task_as_parent(context):
+            outcome = build_models(settings, run_id=run_id, progress=self.log.info)
         if outcome.verdict == "failed":
             raise AirflowFailException(_sentences([outcome]))
         return {"message": outcome.message}
@@ -164,7 +169,8 @@ class PublishOperator(BaseOperator):
 
         settings, _ = _configured()
         run_id = run_ids.carried_run_id(context)
-        published = published_already(settings, run_id, "publish") or publish(settings, run_id=run_id)
+        with task_as_parent(context):
+            published = published_already(settings, run_id, "publish") or publish(settings, run_id=run_id)
         self.log.info("published %s", published)
         return {"version": str(published.version), "content_hash": str(published.content_hash)}
 
@@ -177,6 +183,7 @@ class RunEndOperator(BaseOperator):
     """
 
     def execute(self, context: Context) -> dict[str, Any]:
+        from oneledger.lineage.openlineage.reading import pack_old_files
         from oneledger.notices.sending import send_notices
         from oneledger.pipeline.withheld import run_end
         from oneledger_airflow.notifier import export_channels
@@ -186,6 +193,8 @@ class RunEndOperator(BaseOperator):
         self.log.info("%s", end.text)
         export_channels()
         notices = send_notices(settings)
+        if problem := pack_old_files(settings):
+            self.log.warning("%s", problem)
         for problem in notices.problems:
             self.log.error("notice not sent: %s", problem)
         if not end.is_good:

@@ -21,6 +21,8 @@ from oneledger.audit.pins import pin, unpin
 from oneledger.audit.removing import apply_retention
 from oneledger.audit.retention import plan_retention
 from oneledger.audit.retention_rule import VersionRule, kept_by_rule, load_rule
+from oneledger.audit.seals import seal_version
+from oneledger.audit.verifying import verify
 from oneledger.outcomes import Outcome, record_outcome
 from oneledger.publishing.holds import reading
 from oneledger.publishing.publish import recover
@@ -324,15 +326,16 @@ def test_a_version_that_first_shows_an_open_finding_stays(tmp_path: Path, marts:
         with duckdb.connect(str(findings)) as connection:
             connection.execute("create schema marts")
             connection.execute(
-                "create table marts.rectification as select * from (values (2022, 1, 'reported_done'),"
-                " (2022, 2, 'overdue'), (2022, 3, 'overdue')) as t (list_year, finding_number, state)"
+                "create table marts.finding as select *, '题' as title_zh, 'title' as title_en, '处' as office,"
+                " null::date as reopened_on, '因' as reason_zh, 'reason' as reason_en from (values (2022, 1, 'closed'),"
+                " (2022, 2, 'open'), (2022, 3, 'open')) as t (list_year, finding_number, state)"
                 f" where finding_number <= {2 + number}"
             )
         findings.replace(findings.with_name("marts.duckdb"))
     made.finish()
     needed = needed_versions(made.settings)
-    assert needed[first] == ["first shows the open finding 2022/2"]
-    assert needed[second] == ["first shows the open finding 2022/3"]
+    assert needed[first] == ["finding 2022/2 (open): first shows it open"]
+    assert needed[second] == ["finding 2022/3 (open): first shows it open"]
 
 
 @pytest.mark.parametrize(
@@ -367,3 +370,23 @@ def test_nothing_is_removed_without_a_name_and_a_reason(installation: Installati
     with pytest.raises(ConfigurationError, match="--reason is empty"):
         apply_retention(installation.settings, name="王敏", reason=" ", now=NOW)
     assert contents(installation.settings.published_dir) == before
+
+
+def test_a_removed_version_stays_in_the_ledger_with_who_removed_it_and_why(tmp_path: Path, marts: Path) -> None:
+    made = Installation(tmp_path, marts)
+    old = made.version(NOW - dt.timedelta(days=800))
+    for days in (3, 2, 1):
+        made.version(NOW - dt.timedelta(days=days))
+    installation = made.finish().settings
+    for one in list_versions(installation):
+        seal_version(installation, one, None)
+    assert verify(installation, "published")["ok"]
+    done = apply_retention(installation, now=NOW, **WHO)
+    assert [one.subject for one in done.removed] == [old]
+    answer = verify(installation, "published")
+    assert answer["ok"]
+    (gone,) = [one for one in answer["items"] if one["state"] == "removed"]
+    assert "王敏" in gone["note"]
+    assert done.record is not None
+    done.record.write_text(done.record.read_text("utf-8").replace("季度", "年度"), encoding="utf-8")
+    assert not verify(installation, "decisions")["ok"]

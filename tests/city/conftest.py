@@ -46,13 +46,20 @@ def reference_city(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def sources(reference_city: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The source systems of the reference city as plain tables."""
+    con = source_views(reference_city, tmp_path_factory.mktemp("sources"))
+    yield con
+    con.close()
+
+
+def source_views(city_dir: Path, scratch: Path) -> duckdb.DuckDBPyConnection:
     """The source systems as written, read without the project's own code.
 
     Views: ``irs_<collection>`` (newest versions), ``zheliban`` and ``zhezhengding`` with English column names, and
     the library's tables under ``library``.
     """
     con = duckdb.connect(config={"threads": 2, "memory_limit": "2GB"})
-    for folder in sorted((reference_city / "irs").iterdir()):
+    for folder in sorted((city_dir / "irs").iterdir()):
         con.execute(
             f"""
             create view irs_{folder.name.replace("-", "_")} as
@@ -66,14 +73,14 @@ def sources(reference_city: Path, tmp_path_factory: pytest.TempPathFactory) -> I
         create table zheliban as
         select app_id, nullif(module_id, '') as module_id, release_end, usage_on::date as usage_on,
             try_cast(impressions as bigint) as impressions, try_cast(clicks as bigint) as clicks, {numbers}
-        from read_csv('{reference_city}/drops/zheliban/*.csv.gz', all_varchar = true, header = false, skip = 1,
+        from read_csv('{city_dir}/drops/zheliban/*.csv.gz', all_varchar = true, header = false, skip = 1,
             names = ['usage_on', 'app_id', 'app_name', 'module_id', 'release_end', 'page_views', 'visitors', 'starts',
             'completions', 'impressions', 'clicks', 'rating_1', 'rating_2', 'rating_3', 'rating_4', 'rating_5'])
         """
     )
-    plain = tmp_path_factory.mktemp("zhezhengding") / "all.csv"
+    plain = scratch / "zhezhengding.csv"
     with plain.open("w", encoding="utf-8") as target:
-        for path in sorted((reference_city / "drops" / "zhezhengding").glob("*.csv.gz")):
+        for path in sorted((city_dir / "drops" / "zhezhengding").glob("*.csv.gz")):
             lines = gzip.decompress(path.read_bytes()).decode("gb18030").splitlines(keepends=True)
             target.writelines(lines[1:])
     con.execute(
@@ -87,5 +94,4 @@ def sources(reference_city: Path, tmp_path_factory: pytest.TempPathFactory) -> I
             'active', 'provisioned', 'rating_1', 'rating_2', 'rating_3', 'rating_4', 'rating_5'])
         """
     )
-    yield con
-    con.close()
+    return con

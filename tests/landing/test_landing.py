@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import os
 import random
@@ -79,6 +80,26 @@ def test_a_redelivered_day_is_a_new_revision_and_the_same_bytes_are_not(portal: 
     assert "holds what is landed already" in only(portal.ingest_well("portal"), "unchanged").message
     assert "no new file" in only(portal.ingest_well("portal"), "unchanged").message
     assert len(portal.batches("portal")) == 2
+
+
+def test_a_range_of_days_is_looked_at_again_and_no_other_day(portal: Installation) -> None:
+    stamp = 1_700_000_000_000_000_000
+    for day in (1, 2, 3):
+        deliver(portal, day, 10, stamp=stamp)
+    portal.ingest_well("portal")
+    for day in (1, 2, 3):
+        # Other bytes under the size and time of before: an ordinary look does not notice them.
+        deliver(portal, day, 11, stamp=stamp)
+    assert "no new file" in only(portal.ingest_well("portal"), "unchanged").message
+    second = dt.date(2022, 10, 2)
+    portal.ingest_well("portal", between=(second, second))
+    assert [batch.batch_id for batch in portal.batches("portal") if batch.revision > 1] == [
+        "portal.usage.20221002.r002"
+    ]
+    portal.ingest_well("portal", between=(dt.date(2022, 10, 2), dt.date(2022, 12, 31)))
+    assert [batch.batch_id for batch in portal.batches("portal") if batch.revision > 1] == [
+        "portal.usage.20221002.r002", "portal.usage.20221003.r002"
+    ]  # fmt: skip
 
 
 def test_the_manifest_says_what_was_received_and_chains_to_the_one_before(portal: Installation) -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from oneledger.lineage.openlineage.reading import checked_files, event_lines, told_jobs
 from oneledger.outcomes import read_outcomes
+from oneledger.settings import Settings
 from tests.orchestration.conftest import environment_of, processes_of, unused_port
 
 pytestmark = pytest.mark.slow
@@ -129,6 +131,25 @@ def test_a_second_run_finds_nothing_new_and_prints_the_same_content_hash(
     assert "nothing new" in second.stdout
     assert city.verdicts(city.run_id(second))["publish"] == {"unchanged"}
     assert len(city.published() - {"current"}) == 1
+
+
+def test_airflow_tells_its_runs_beside_what_they_carried_and_every_event_is_valid(
+    city: SmallCity, first: subprocess.CompletedProcess[str]
+) -> None:
+    settings = Settings(home=city.home)
+    jobs = {job["job"]: job for job in told_jobs(settings, city.run_id(first))["items"]}
+    assert {"build", "build.build_models", "build.admit", "publish.publish", "ingest_project_library.ingest"} <= set(
+        jobs
+    )
+    told = [line for line in event_lines(settings) if line.run_id == city.run_id(first) and line.event is not None]
+    parents = {line.event["job"]["name"]: line.event["run"]["facets"]["parent"] for line in told if line.event}
+    for job, task, dag in (
+        ("ingest.project_library.project", "ingest_project_library.ingest", "ingest_project_library"),
+        ("warehouse.marts.oneledger.dim_app.build.run", "build.build_models", "build"),
+        ("publish.evaluation.app_stars", "publish.publish", "publish"),
+    ):
+        assert (parents[job]["job"]["name"], parents[job]["root"]["job"]["name"]) == (task, dag)
+    assert checked_files(settings)["items"] == []
 
 
 def content_hash(done: subprocess.CompletedProcess[str]) -> str:

@@ -70,11 +70,16 @@ def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """An installation whose warehouse holds September and October 2022, ready to be published."""
-    project = tmp_path / "project"
-    for folder in ("models", "macros", "seeds"):
-        (project / "dbt_project" / folder).mkdir(parents=True)
+    return small_installation(tmp_path)
+
+
+def small_installation(folder: Path) -> Settings:
+    """The same in a folder of one's choice."""
+    project = folder / "project"
+    for part in ("models", "macros", "seeds"):
+        (project / "dbt_project" / part).mkdir(parents=True)
     (project / "dbt_project" / "models" / "a.sql").write_text("select 1", encoding="utf-8")
-    made = Settings(home=tmp_path / "home", project_root=project, memory_limit="1GB", threads=2)
+    made = Settings(home=folder / "home", project_root=project, memory_limit="1GB", threads=2)
     with open_warehouse(made) as connection:
         create_control_tables(connection)
         connection.execute(TABLES)

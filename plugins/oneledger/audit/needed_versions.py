@@ -12,9 +12,9 @@ import duckdb
 
 from oneledger.audit.pins import pins
 from oneledger.evaluation.runs import evaluation_runs
+from oneledger.findings import evidence_versions
 from oneledger.outcomes import utc_now
-from oneledger.publishing.query import open_version
-from oneledger.publishing.versions import NOT_YET_CURRENT, PublishedVersion, current_version, list_versions
+from oneledger.publishing.versions import NOT_YET_CURRENT, current_version, list_versions
 from oneledger.settings import ConfigurationError, Settings
 
 Reasons = dict[str, list[str]]
@@ -66,40 +66,20 @@ def of_evaluations(settings: Settings, *, drafts_since: dt.datetime | None = Non
 
 
 def of_open_findings(settings: Settings) -> Reasons:
-    """The oldest version that shows a finding which is still open: its value when it was found stands there."""
-    current = current_version(settings)
-    still_open = _open_findings(settings, current) if current else set()
-    needed: Reasons = {}
-    for version in list_versions(settings):
-        if not still_open:
-            break
-        for year, number in sorted(still_open & _open_findings(settings, version)):
-            needed.setdefault(version.version, []).append(f"first shows the open finding {year}/{number}")
-            still_open.remove((year, number))
-    return needed
+    """The versions that first show a finding which is not closed, and those in which its state turned."""
+    try:
+        return {version: [reason] for version, reason in evidence_versions(settings).items()}
+    except duckdb.Error as error:
+        raise ConfigurationError(
+            f"A published version cannot be read ({error}), so which findings need it is not known. Nothing is "
+            "removed. Restore its folder from a backup, or move it away."
+        ) from error
 
 
 def made_at(text: str) -> dt.datetime:
     """The instant of a record of ours: UTC, with or without its offset."""
     found = dt.datetime.fromisoformat(text)
     return found if found.tzinfo else found.replace(tzinfo=utc_now().tzinfo)
-
-
-def _open_findings(settings: Settings, version: PublishedVersion) -> set[tuple[int, int]]:
-    try:
-        with open_version(settings, version) as connection:
-            rows = connection.execute(
-                "select list_year, finding_number from marts.rectification where state <> 'reported_done'"
-            ).fetchall()
-    except (duckdb.CatalogException, duckdb.BinderException):
-        # A version without the list of findings shows none.
-        return set()
-    except duckdb.Error as error:
-        raise ConfigurationError(
-            f"Version {version.version} cannot be read ({error}), so which findings need it is not known. "
-            "Nothing is removed. Restore its folder from a backup, or move it away."
-        ) from error
-    return set(rows)
 
 
 SOURCES: tuple[Callable[[Settings], Reasons], ...] = (of_readers_and_the_writer, of_pins, of_open_findings)

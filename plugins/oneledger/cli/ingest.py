@@ -115,10 +115,14 @@ def _show_outcomes(run_id: str, outcomes: list[Outcome], as_json: bool) -> None:
     for outcome in outcomes:
         if outcome.verdict in ("failed", "warning"):
             colour = "red" if outcome.verdict == "failed" else "yellow"
-            say(f"[{colour}]{outcome.verdict}[/{colour}] {outcome.source}.{outcome.entity}: {outcome.message}")
+            say(f"[{colour}]{outcome.verdict}[/{colour}] {_about(outcome)}: {outcome.message}")
             say(f"  处理 remedy: {outcome.remedy}")
     if not failed:
         say("下一步 next: oneledger run")
+
+
+def _about(outcome: Outcome) -> str:
+    return ".".join(part for part in (outcome.source, outcome.entity) if part) or outcome.step
 
 
 def _summary(outcomes: list[Outcome]) -> list[dict[str, Any]]:

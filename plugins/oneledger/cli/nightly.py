@@ -189,6 +189,8 @@ def silent(progress: Any) -> None:
 
 
 def print_report(report: Any) -> None:
+    from oneledger.findings import told
+
     if report.failed_checks:
         rows = [
             {
@@ -206,6 +208,8 @@ def print_report(report: Any) -> None:
             "since": "自 since (UTC)", "who": "责任与处理 who and how",
         }  # fmt: skip
         print_table(rows, headings, title="未通过的检查 checks that did not pass")
+    if report.lineage_problem:
+        say(f"[yellow]血缘事件 lineage:[/yellow] {_plain(report.lineage_problem)}")
     for sentence in report.missing:
         say(f"[yellow]缺少 missing:[/yellow] {_plain(sentence)}")
     if report.problem:
@@ -217,6 +221,8 @@ def print_report(report: Any) -> None:
         as_of = report.published.as_of_on
         say(f"已发布 published: {report.published.version}, data as of {as_of}, {report.published.path}")
         say(f"内容哈希 content hash: {report.published.content_hash}")
+    for line in told(report.findings_changed):
+        say(line)
     print_anchor(report.anchor)
     mark = "[green]✓[/green]" if report.is_published else "[red]✗[/red]"
     say(f"{mark} {report.run_id}: {report.verdict}")
@@ -232,6 +238,8 @@ def report_as_json(report: Any) -> dict[str, Any]:
         "steps": report.steps,
         "counts": report.counts,
         "missing": report.missing,
+        "lineage_problem": report.lineage_problem,
+        "findings_changed": report.findings_changed,
         "failed_checks": [dataclasses.asdict(one) for one in report.failed_checks],
         "version": report.published.version if report.published else None,
         "content_hash": report.published.content_hash if report.published else None,

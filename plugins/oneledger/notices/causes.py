@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from oneledger.findings.reading import finding_states
 from oneledger.outcomes import read_outcomes
 from oneledger.pipeline.runs import list_runs
 from oneledger.pipeline.verdict import newest_tries
+from oneledger.publishing.versions import current_version
 from oneledger.quality.results import latest_results
 from oneledger.settings import Settings
 from oneledger.warehouse.connection import open_warehouse
@@ -59,7 +61,7 @@ def open_causes(settings: Settings) -> list[Cause]:
     A warning that concerns many entities is one cause. While somebody writes the warehouse its checks cannot be
     read; then only the runs speak, and nothing counts as recovered (see ``can_tell_recovery``).
     """
-    causes = _run_causes(settings)
+    causes = _run_causes(settings) + _finding_causes(settings)
     if can_tell_recovery(settings):
         with open_warehouse(settings, read_only=True) as connection:
             failing = latest_results(connection, only_failed=True)
@@ -120,6 +122,27 @@ def _run_causes(settings: Settings) -> list[Cause]:
             )
         )
     return causes
+
+
+def _finding_causes(settings: Settings) -> list[Cause]:
+    """Findings of the audit that fell back: closed once, and missed again by later data."""
+    version = current_version(settings)
+    if version is None:
+        return []
+    return [
+        Cause(
+            cause_id=f"finding:{row['list_year']}/{row['finding_number']}",
+            severity="warn",
+            title=f"审计问题回退 finding reopened: {row['list_year']}/{row['finding_number']}",
+            what=f"{row['title_zh']} {row['title_en'] or ''}: {row['reason_zh']} {row['reason_en']}",
+            since=str(row["reopened_on"]),
+            owner=row["office"],
+            remedy="数据再次未达目标，请责任处室整改 the data miss the target again; the office mends it",
+            command=f"oneledger findings show {row['finding_number']}",
+        )
+        for row in finding_states(settings, version).values()
+        if row["state"] == "reopened"
+    ]
 
 
 def _check_causes(failing: Sequence[Mapping[str, Any]]) -> list[Cause]:

@@ -41,6 +41,7 @@ class DeliveryTaker:
     connection: duckdb.DuckDBPyConnection
     progress: Progress
     is_anew: bool = False
+    between: tuple[dt.date, dt.date] | None = None
     outcomes: list[Outcome] = field(default_factory=list)
     _waiting_for_commit: list[Outcome] = field(default_factory=list)
     _started_at: dt.datetime = field(default_factory=utc_now)

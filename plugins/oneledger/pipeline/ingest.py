@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from oneledger.audit.seals import seal_landing
 from oneledger.catalogue import Catalogue, Entity, Source
 from oneledger.landing import LandingIndex, LandingWriter, SourceBusyError, source_lock
+from oneledger.lineage.openlineage.delivery_events import tell_ingest
 from oneledger.outcomes import Outcome, record_outcome
 from oneledger.pipeline.deliveries import DeliveryTaker, Progress
 from oneledger.raw import missing_batches, raw_connection, remake
@@ -38,6 +39,7 @@ def ingest_source(
     as_of: dt.date | None = None,
     entities: Sequence[str] | None = None,
     is_anew: bool = False,
+    between: tuple[dt.date, dt.date] | None = None,
     progress: Progress = Silent,
 ) -> list[Outcome]:
     """Fetch, land and convert what is new of one source. One entity's trouble does not stop the others.
@@ -53,6 +55,8 @@ def ingest_source(
         entities: only these.
         is_anew: ask for everything, not only for what changed since the watermark (after the source mended records
             without marking them as changed).
+        between: of a drop folder only the files of these business dates (first, last), also those that were taken
+            before; a source that is asked gives no single days.
         progress: called with source, entity, message and the number of rows so far (or None).
 
     Returns:
@@ -69,10 +73,12 @@ def ingest_source(
         return []
     try:
         with source_lock(settings, source.id, run_id):
-            return _ingest_locked(source, wanted, settings, catalogue, run_id, progress, is_anew)
+            outcomes = _ingest_locked(source, wanted, settings, catalogue, run_id, progress, is_anew, between)
     except SourceBusyError as error:
         outcome = Outcome(run_id, "extract", "failed", source.id, message=str(error), remedy=error.remedy)
         return [record_outcome(outcome, settings.outcomes_dir)]
+    problem = tell_ingest(settings, source, run_id, outcomes).record_problem(settings, run_id, "load_raw")
+    return [*outcomes, problem] if problem else outcomes
 
 
 def _ingest_locked(
@@ -83,12 +89,13 @@ def _ingest_locked(
     run_id: str,
     progress: Progress,
     is_anew: bool,
+    between: tuple[dt.date, dt.date] | None,
 ) -> list[Outcome]:
     index = LandingIndex(settings, source.id)
     try:
         with raw_connection(settings) as connection:
             writer = LandingWriter(settings, index)
-            taker = DeliveryTaker(settings, source, run_id, writer, connection, progress, is_anew)
+            taker = DeliveryTaker(settings, source, run_id, writer, connection, progress, is_anew, between)
             _remake_missing(taker, catalogue, wanted)
             try:
                 resolved = resolve_connection(source.connection)
@@ -172,7 +179,9 @@ def _read_files(taker: DeliveryTaker, wanted: list[Entity], connection: Connecti
     for entity in wanted:
         with taker.attempt(entity):
             taker.writer.clear_partials(entity)
-            listing = list_folder(folder, entity, taker.writer.index.seen_files(entity.id), settings.as_of)
+            listing = list_folder(
+                folder, entity, taker.writer.index.seen_files(entity.id), settings.as_of, taker.between
+            )
             for waiting in listing.waiting:
                 taker.wait(entity, waiting)
             for number, group in enumerate(listing.groups, start=1):

@@ -14,6 +14,8 @@ from oneledger.audit.anchors import Anchor, current_anchor
 from oneledger.audit.seals import present_anchor, seal_rules
 from oneledger.audit.signing import signing_key
 from oneledger.catalogue import load_catalogue
+from oneledger.findings import state_changes
+from oneledger.lineage.openlineage.nightly_events import NightlyTale
 from oneledger.outcomes import Outcome, new_run_id, read_outcomes, record_outcome
 from oneledger.pipeline.ingest import active_sources
 from oneledger.pipeline.steps import STEPS, StepName, Steps, steps_from
@@ -54,8 +56,10 @@ class RunReport:
         failed_checks: checks that did not pass, what blocks first.
         counts: rows received, accepted, quarantined and superseded by admission.
         published: the version that readers see now.
+        findings_changed: findings of the audit whose state the new version changed (``findings.state_changes``).
         anchor: the head of the ledger of seals when the run had ended, for outsiders to keep.
         problem: why the run ended before publishing, and what to do.
+        lineage_problem: why the end of the run could not be told as a lineage event; the data are not concerned.
     """
 
     run_id: str
@@ -65,9 +69,11 @@ class RunReport:
     failed_checks: list[CheckResult] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     published: PublishedVersion | None = None
+    findings_changed: list[dict[str, Any]] = field(default_factory=list)
     anchor: Anchor | None = None
     problem: str = ""
     remedy: str = ""
+    lineage_problem: str = ""
 
     @property
     def is_published(self) -> bool:
@@ -120,17 +126,22 @@ def run(
     run_id = new_run_id()
     report = RunReport(run_id)
     nightly = _Nightly(Steps(settings, catalogue, run_id, chosen if sources else None), chosen, progress, report)
+    tale = NightlyTale(settings, run_id)
     try:
-        nightly.carry_out(todo)
+        with tale.told():
+            nightly.carry_out(todo)
     except _StopError as stop:
         report.problem, report.remedy = stop.problem, stop.remedy
     except (WriterBusyError, PublishRefusedError, ExpectationError) as error:
         report.problem, report.remedy = str(error), "oneledger status"
+    report.lineage_problem = tale.end(report.problem).problem
     records = list(read_outcomes(settings.outcomes_dir, run_id))
     report.missing = what_is_missing(records)
     report.counts = _counts(records)
     report.verdict = "not_published" if report.problem else verdict_of(records)
     report.published = current_version(settings)
+    if report.published is not None and report.published.manifest.get("run_id") == run_id:
+        report.findings_changed = state_changes(settings, report.published)
     report.anchor = current_anchor(settings)
     return report
 

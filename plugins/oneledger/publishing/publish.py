@@ -17,6 +17,7 @@ import duckdb
 
 from oneledger.audit.seals import is_sealed, present_anchor, seal_rules, seal_version
 from oneledger.audit.signing import signing_key
+from oneledger.lineage.openlineage.publish_events import tell_publish
 from oneledger.outcomes import Outcome, record_outcome
 from oneledger.publishing.build import finish_manifest, sync, write_version
 from oneledger.publishing.evaluation_basis import is_input
@@ -73,6 +74,8 @@ def publish(settings: Settings, *, run_id: str) -> PublishedVersion:
     outcome.detail = {
         "version": version.version, "content_hash": version.content_hash, "anchor": present_anchor(settings)
     }  # fmt: skip
+    if not version.is_unchanged:
+        tell_publish(settings, run_id, version.version, version.manifest, outcome.started_at).note_in(outcome)
     record_outcome(outcome, settings.outcomes_dir)
     return version
 

@@ -57,3 +57,21 @@ def _present(connection: duckdb.DuckDBPyConnection, settings: Settings) -> tuple
         hash_of_files(settings.project_root, ("expectations",)),
         decisions_hash(settings.evaluations_dir),
     )
+
+
+def unpublished(connection: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
+    """What changed since the current version was published and comes with the next one, in words; empty for nothing."""
+    known = connection.execute(
+        "select 1 from duckdb_tables() where schema_name = 'control' and table_name = 'published_state'"
+    ).fetchone()
+    noted = connection.execute("select * exclude (version) from control.published_state").fetchone() if known else None
+    if noted is None:
+        return []
+    words = (
+        "data that are admitted and not published",
+        "models or rules that changed",
+        "expectations that changed",
+        "evaluations that were decided on",
+    )
+    present = _present(connection, settings)
+    return [word for word, was, now in zip(words, noted, present, strict=True) if was != now]

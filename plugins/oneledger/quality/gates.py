@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 
 from oneledger.catalogue import Catalogue
+from oneledger.lineage.openlineage.gate_events import tell_gate
 from oneledger.outcomes import Outcome, record_outcome, utc_now
 from oneledger.publishing.content import quote
 from oneledger.publishing.versions import current_version
@@ -74,7 +75,10 @@ def run_gate(
         outcome.remedy = "The gate could not be run. Correct what the message names and run again."
         record_outcome(outcome, settings.outcomes_dir)
         raise
-    record_outcome(_told(outcome, report), settings.outcomes_dir)
+    told = tell_gate(settings, catalogue, report, checks, outcome.started_at)
+    outcome = _told(outcome, report)
+    told.note_in(outcome)
+    record_outcome(outcome, settings.outcomes_dir)
     return report
 
 

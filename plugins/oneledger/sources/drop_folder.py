@@ -70,7 +70,13 @@ def fields_of(entity: Entity, file_name: str) -> dict[str, str]:
     return {key: value or "" for key, value in match.groupdict().items()} if match else {}
 
 
-def list_folder(folder: Path, entity: Entity, seen: Mapping[str, SeenFile], as_of: dt.date | None) -> Listing:
+def list_folder(
+    folder: Path,
+    entity: Entity,
+    seen: Mapping[str, SeenFile],
+    as_of: dt.date | None,
+    between: tuple[dt.date, dt.date] | None = None,
+) -> Listing:
     """List the files of an entity that are new or changed.
 
     Args:
@@ -78,6 +84,8 @@ def list_folder(folder: Path, entity: Entity, seen: Mapping[str, SeenFile], as_o
         entity: names the pattern, the control suffix and the settling time.
         seen: what was taken before, by name.
         as_of: files of a later business date wait; None takes all.
+        between: only files of these business dates, first and last, and of files whose name carries none all; they are
+            looked at again even when they were taken before.
     """
     spec = _files(entity)
     pattern = re.compile(spec.pattern)
@@ -90,8 +98,10 @@ def list_folder(folder: Path, entity: Entity, seen: Mapping[str, SeenFile], as_o
             if match and entry.is_file():
                 status = entry.stat()
                 fields = {key: value or "" for key, value in match.groupdict().items()}
-                found.append(DropFile(Path(entry.path), status.st_size, status.st_mtime_ns, fields))
-    new = [file for file in found if not file.is_as(seen.get(file.name))]
+                file = DropFile(Path(entry.path), status.st_size, status.st_mtime_ns, fields)
+                if between is None or between[0] <= (_date_of(file) or between[0]) <= between[1]:
+                    found.append(file)
+    new = [file for file in found if between or not file.is_as(seen.get(file.name))]
     parts_of_new = {_group_key(file) for file in new} if "part" in spec.groups else set()
     waiting: list[Waiting] = []
     ready: dict[tuple[str, ...], list[DropFile]] = {}

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 import duckdb
 
 from oneledger.catalogue import Catalogue, Entity
+from oneledger.lineage.openlineage.delivery_events import tell_admit
 from oneledger.outcomes import Outcome, record_outcome, utc_now
 from oneledger.settings import Settings
 from oneledger.warehouse.admitted_tables import create_admitted_tables
@@ -69,7 +70,8 @@ def admit(settings: Settings, catalogue: Catalogue, *, run_id: str, progress: Pr
         for entity in catalogue.all_entities:
             new = raw_batch_ids(settings, entity) - known.get((entity.source_id, entity.id), set())
             outcomes += _admit_entity(connection, settings, entity, new, run_id, progress)
-        return outcomes
+    problem = tell_admit(settings, catalogue, run_id, outcomes).record_problem(settings, run_id, "admit")
+    return [*outcomes, problem] if problem else outcomes
 
 
 def _admit_entity(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from oneledger.lineage.openlineage.model_events import tell_build
 from oneledger.outcomes import Outcome, record_outcome, utc_now
 from oneledger.settings import Settings
 from oneledger.warehouse.built_models import keep_build, knows_all_sql, read_build
@@ -20,6 +22,7 @@ from oneledger.warehouse.lock import writer_lock
 from oneledger.warehouse.model_grains import keep_grains, read_grains
 
 Progress = Callable[[str], None]
+_ROWS_WRITTEN = re.compile(r"oneledger rows written: (\d+)")
 _RESULT_EVENTS = {"LogModelResult", "LogSeedResult", "LogTestResult", "LogSnapshotResult"}
 
 
@@ -73,7 +76,9 @@ def build_models(
         skips_seeds = not full_refresh and loaded is not None and loaded[0] == seeds_hash
         begun = time.monotonic()
         _forget_other_project(settings, models_hash)
-        manifest, results, error = _invoke_dbt(settings, run_id, full_refresh, skips_seeds, progress)
+        rows_written: dict[str, int] = {}
+        listeners = [_reporter(progress), _row_counter(rows_written)]
+        manifest, results, error = _invoke_dbt(settings, run_id, full_refresh, skips_seeds, listeners)
         outcome = _outcome(run_id, results, error, time.monotonic() - begun)
         outcome.started_at = started_at
         if outcome.verdict != "failed":
@@ -84,11 +89,13 @@ def build_models(
                 connection.execute("insert or replace into control.model_state values (1, ?)", [models_hash])
                 if not skips_seeds:
                     connection.execute("insert or replace into control.seed_state values (1, ?)", [seeds_hash])
+        if results:
+            tell_build(settings, run_id, manifest, results, rows_written, full_refresh).note_in(outcome)
     return record_outcome(outcome, settings.outcomes_dir)
 
 
 def _invoke_dbt(
-    settings: Settings, run_id: str, full_refresh: bool, skips_seeds: bool, progress: Progress
+    settings: Settings, run_id: str, full_refresh: bool, skips_seeds: bool, listeners: list[Callable[[Any], None]]
 ) -> tuple[Any, list[Any], str | None]:
     """dbt's manifest, the results of ``dbt build``, and the message of an error before or outside of any model."""
     places = [
@@ -124,7 +131,7 @@ def _invoke_dbt(
             if not parsed.success:
                 return None, [], str(parsed.exception)
             manifest: Any = parsed.result
-            runner = dbtRunner(manifest=manifest, callbacks=[_reporter(progress)])
+            runner = dbtRunner(manifest=manifest, callbacks=listeners)
             result = runner.invoke([*options, "build", *places, *what])
         finally:
             # dbt keeps the file open for its next invocation in this process; other steps need it closed.
@@ -189,6 +196,16 @@ def _reporter(progress: Progress) -> Callable[[Any], None]:
         progress(f"{node}: {status} in {data.execution_time:.1f} s ({data.index} of {total})")
 
     return report
+
+
+def _row_counter(rows_written: dict[str, int]) -> Callable[[Any], None]:
+    """Hears what macro ``rows_written.sql`` says of each incremental model, by its unique id."""
+
+    def count(event: Any) -> None:
+        if event.info.name == "JinjaLogDebug" and (found := _ROWS_WRITTEN.fullmatch(event.data.msg)):
+            rows_written[event.data.node_info.unique_id] = int(found[1])
+
+    return count
 
 
 def _outcome(run_id: str, results: list[Any], error: str | None, seconds: float) -> Outcome:
