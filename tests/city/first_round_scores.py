@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import sqlite3
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -138,22 +139,26 @@ def _money(city_dir: Path) -> dict[str, float]:
 
 
 def _score(fact: dict[str, Any], money_wan: float | None) -> float:
-    use = fact["portal_visitors"] / fact["reported_days"] if fact["side"] == "service" else fact["active_rate"]
-    shares: dict[str, float | None] = {
-        "use": _curve("use", fact["side"], use),
-        "satisfaction": fact["rating_steps"] / (4 * fact["ratings"]),
-        "completion": fact["completions"] / fact["starts"],
-        "sharing": 1.0 if fact["approved"] else 0.5 if fact["asked"] else 0.0,
-        "data_resources": None if fact["published"] != fact["published"] else fact["published"],
-        "release_ends": {0: 0.0, 1: 0.5, 2: 0.75, 3: 1.0}[fact["ends"]],
-        "online": fact["listed_days"] / 92,
-        "stability": _curve("stability", "all", fact["reported_days"] / fact["listed_days"]),
-        "interface_success": (
-            _curve("interface_success", "all", 1 - fact["failed"] / fact["calls"]) if fact["calls"] >= 100 else None
+    published, calls = fact["published"], fact["calls"]
+    # Worked out only where an app's family has the indicator: the facts of the others may not be there.
+    shares: dict[str, Callable[[], float | None]] = {
+        "use": lambda: _curve("use", fact["side"], fact["portal_visitors"] / fact["reported_days"]
+                              if fact["side"] == "service" else fact["active_rate"]),
+        "satisfaction": lambda: fact["rating_steps"] / (4 * fact["ratings"]),
+        "completion": lambda: fact["completions"] / fact["starts"],
+        "sharing": lambda: 1.0 if fact["approved"] else 0.5 if fact["asked"] else 0.0,
+        "data_resources": lambda: None if published != published else published,
+        "release_ends": lambda: {0: 0.0, 1: 0.5, 2: 0.75, 3: 1.0}[fact["ends"]],
+        "online": lambda: fact["listed_days"] / 92,
+        "stability": lambda: _curve("stability", "all", fact["reported_days"] / fact["listed_days"]),
+        "interface_success": lambda: (
+            _curve("interface_success", "all", 1 - fact["failed"] / calls) if calls >= 100 else None
         ),
-        "cost_benefit": None if money_wan is None else _curve("cost_benefit", "all", fact["all_visitors"] / money_wan),
-        "function_use": fact["used"] / fact["reporting"],
-    }
+        "cost_benefit": lambda: (
+            None if money_wan is None else _curve("cost_benefit", "all", fact["all_visitors"] / money_wan)
+        ),
+        "function_use": lambda: fact["used"] / fact["reporting"],
+    }  # fmt: skip
     points = weights = 0.0
     for indicator in _rows("indicator"):
         name = indicator["indicator_id"]
@@ -165,7 +170,7 @@ def _score(fact: dict[str, Any], money_wan: float | None) -> float:
         elif name == "module_data":
             gained = max(0.0, weight - 0.5 * fact["missing_months"])
         else:
-            share = shares[name]
+            share = shares[name]()
             gained = None if share is None else share * weight
         if gained is not None:
             points, weights = points + gained, weights + weight

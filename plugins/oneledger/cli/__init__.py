@@ -12,7 +12,8 @@ from oneledger.settings import ConfigurationError
 # One module a room; each adds its verbs with ``register``.
 ROOMS = (
     "city", "ingest", "nightly", "checks", "quarantine", "notices", "publishing", "rebuilding", "restating",
-    "retention", "rules", "evaluation", "findings", "backfill", "lineage", "lineage_events", "verify", "doctor",
+    "retention", "rules", "evaluation", "findings", "backfill", "trace", "lineage", "lineage_events", "verify",
+    "doctor",
 )  # fmt: skip
 
 app = typer.Typer(
