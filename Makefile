@@ -27,7 +27,7 @@ up: setup ## Airflow with its pages; prints the address and how to log in; Ctrl-
 	@$(VENV)/python -m oneledger_airflow.standalone up
 
 test: setup ## all tests (TESTS=path and PYTEST_ARGUMENTS="-k name" narrow it down)
-	@$(VENV)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup $(PYTEST_ARGUMENTS) $(or $(TESTS),tests)
+	@$(VENV)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGUMENTS) $(or $(TESTS),tests)
 
 lint: lint-python lint-types lint-sql lint-dbt lint-catalogue lint-rules ## all of the following; pre-commit runs the same
 

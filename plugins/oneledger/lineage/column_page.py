@@ -19,8 +19,9 @@ def lineage_page(graph: ColumnGraph, opened: str | None = None, *, anchor: str |
         opened: the column or table that it shows first; otherwise all tables.
         anchor: the anchor that seals the version, as pages print it; None for one that is not sealed.
     """
+    content = {**_data(graph, opened), "anchor": anchor}
     # Markup cannot end the script that holds the data.
-    data = json.dumps({**_data(graph, opened), "anchor": anchor}, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    data = json.dumps(content, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     return _TEMPLATE.read_text(encoding="utf-8").replace("__DATA__", data)
 
 
