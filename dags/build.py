@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, AssetAll, AssetOrTimeSchedule, chain
+from airflow.sdk import DAG, chain
 
 from oneledger.catalogue import load_catalogue
 from oneledger.settings import load_settings
@@ -14,9 +14,8 @@ from oneledger_airflow.schedule import (
     CUT_OFF_AT,
     MARTS,
     TAGS,
+    all_landed_or_at,
     awaited_sources,
-    every_day_at,
-    landing,
     listed,
     task_defaults,
     within,
@@ -45,9 +44,7 @@ with DAG(
     dag_display_name="构建 build",
     description="Admit, check, build the marts, check again",
     doc_md=DOC,
-    schedule=AssetOrTimeSchedule(
-        timetable=every_day_at(CUT_OFF_AT), assets=AssetAll(*(landing(source) for source in SOURCES))
-    ),
+    schedule=all_landed_or_at(CUT_OFF_AT, SOURCES),
     catchup=False,
     max_active_runs=1,
     tags=[*TAGS, "build"],

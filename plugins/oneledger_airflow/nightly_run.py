@@ -6,7 +6,7 @@ import os
 
 from oneledger.catalogue import load_catalogue
 from oneledger.settings import ConfigurationError, Settings
-from oneledger_airflow import city
+from oneledger_airflow import city, schedule_switch
 from oneledger_airflow.nightly_report import print_report
 from oneledger_airflow.nightly_watch import Ending, Nightly, follow, make_ready, start
 from oneledger_airflow.pools import ensure_pools
@@ -24,6 +24,7 @@ def run_nightly(settings: Settings, port: int, progress: Progress) -> int:
     limit_minutes = _limit_minutes()
     catalogue = load_catalogue(settings)
     city.build_when_missing(settings, progress)
+    schedule_switch.switch_off()
     progress.say("starting Airflow; Ctrl-C ends everything")
     with Supervisor(settings, port, progress, lambda processes: city.serve(settings, processes, progress)) as airflow:
         # Which optional sources take part is known once the city's connections are exported.

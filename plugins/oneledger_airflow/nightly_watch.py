@@ -73,8 +73,8 @@ def wait_for_dags(airflow: Supervisor, wanted: list[str], progress: Progress) ->
 def make_ready(airflow: Supervisor, sources: list[str], progress: Progress, *, limit_minutes: float) -> None:
     """Unpause what takes part and clear what an earlier interrupted nightly left.
 
-    A scheduled night that became due while Airflow was down starts by itself when it comes up. It is let through
-    first: two nights at once would share each other's deliveries.
+    A scheduled night that became due since `make up` ended can start when Airflow comes up, before the DAG files say
+    that nothing starts by the clock. It is let through first: two nights at once would share each other's deliveries.
 
     Raises:
         StartError: DAGs are missing, or another night did not end in time.

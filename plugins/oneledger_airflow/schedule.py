@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Asset, CronTriggerTimetable
+from airflow.sdk import Asset, AssetAll, AssetOrTimeSchedule, CronTriggerTimetable
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from oneledger.catalogue import Catalogue, Source
 from oneledger.sources.connections import is_configured
+from oneledger_airflow import schedule_switch
 from oneledger_airflow.deadlines import report_missed_deadline
 from oneledger_airflow.notifier import CauseNotifier
 
@@ -29,9 +30,22 @@ def landing(source: str) -> Asset:
     return Asset(name=f"oneledger_landing_{source}", uri=f"oneledger://landing/{source}", group="oneledger")
 
 
-def every_day_at(cron: str) -> CronTriggerTimetable:
-    """A timetable in the city's wall-clock time; a fresh installation waits for the next time."""
-    return CronTriggerTimetable(cron, timezone=CITY_TIMEZONE)
+def every_day_at(cron: str) -> CronTriggerTimetable | None:
+    """A timetable in the city's wall-clock time; a fresh installation waits for the next time.
+
+    None while `make run` carries one night through: what is due by the clock would be a second night beside it.
+    """
+    if not schedule_switch.is_on():
+        return None
+    # Airflow 3.3 takes False, its default, for "the last time, if it is no longer ago than a tenth of a day".
+    return CronTriggerTimetable(cron, timezone=CITY_TIMEZONE, run_immediately=timedelta(0))
+
+
+def all_landed_or_at(cron: str, sources: Iterable[str]) -> AssetOrTimeSchedule | AssetAll:
+    """When tonight's deliveries of every source are landed, at the latest at a time of day."""
+    landed = AssetAll(*(landing(source) for source in sources))
+    timetable = every_day_at(cron)
+    return AssetOrTimeSchedule(timetable=timetable, assets=landed) if timetable else landed
 
 
 def awaited_sources(catalogue: Catalogue) -> list[str]:
