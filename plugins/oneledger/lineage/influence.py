@@ -2,8 +2,9 @@
 
 The rows of a file go up through every model: in each block of its SQL along what identifies an output (what is passed
 on, what is grouped by, what every window is partitioned by). Where nothing of a row survives to identify the outputs,
-the whole table depends on it, and it is said so. So the answer leaves nothing out and may hold a row that would be
-the same without the line; ``oneledger trace`` of that row tells.
+the whole table depends on it, and it is said so. So the answer may hold a row that would be the same without the
+line; ``oneledger trace`` of that row tells. Whether a total or an extreme over intermediate rows depends on the line is
+found by leaving its rows out: one that would only change with another value in the line may be missing.
 """
 
 from __future__ import annotations
