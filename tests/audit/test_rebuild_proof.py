@@ -26,6 +26,7 @@ from tests.evaluation.story import CORRECTION, Story
 __all__ = ["story"]
 
 
+@pytest.mark.soak
 def test_an_older_version_is_proved_though_data_were_corrected_and_an_evaluation_was_confirmed_since(
     story: Story,
 ) -> None:
@@ -49,6 +50,7 @@ def test_an_older_version_is_proved_though_data_were_corrected_and_an_evaluation
     assert not list(story.settings.scratch_dir.glob("proof-*"))
 
 
+@pytest.mark.soak
 def test_a_changed_number_in_landing_is_named_with_its_file_and_the_cells_that_differ(
     story: Story, tmp_path: Path
 ) -> None:

@@ -130,6 +130,7 @@ def ground(reference_city: Installation, models: VersionModels) -> Iterator[duck
         yield connection
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("name", PERTURBED)
 def test_what_a_column_is_said_not_to_depend_on_does_not_change_it(
     ground: duckdb.DuckDBPyConnection, models: VersionModels, name: str

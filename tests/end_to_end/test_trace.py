@@ -131,12 +131,9 @@ def _stars(score: float) -> int | None:
     return next((stars for stars, least in ((5, 85), (4, 75), (3, 60)) if score >= least), None)
 
 
-def test_a_cell_drawn_from_every_mart_comes_again_from_the_rows_that_its_trace_names(traced: Traced) -> None:
+def follow_drawn_cells(traced: Traced, tables: list[Relation]) -> int:
+    """Trace a cell drawn from each table; gives how many had one."""
     draw = random.Random(SEED)
-    tables = [
-        one for one in traced.models.in_order
-        if one.kind == "model" and one.schema in ("marts", "evaluation") and one.name != "marts.run_outcome"
-    ]  # fmt: skip
     traced_count = 0
     for relation in tables:
         found = traced.drawn(draw, relation)
@@ -148,14 +145,34 @@ def test_a_cell_drawn_from_every_mart_comes_again_from_the_rows_that_its_trace_n
             batch_id, _, name = file_id.rpartition("/")
             assert list(traced.landing.glob(f"*/*/*/*/{name}")), f"{file_id} is not in landing ({batch_id})"
         traced_count += 1
+    return traced_count
+
+
+def published_tables(traced: Traced) -> list[Relation]:
+    return [
+        one for one in traced.models.in_order
+        if one.kind == "model" and one.schema in ("marts", "evaluation") and one.name != "marts.run_outcome"
+    ]  # fmt: skip
+
+
+def test_a_cell_drawn_from_every_sixth_mart_comes_again_from_the_rows_that_its_trace_names(traced: Traced) -> None:
+    assert follow_drawn_cells(traced, published_tables(traced)[::6]) > 10
+
+
+@pytest.mark.soak
+def test_a_cell_drawn_from_every_mart_comes_again_from_the_rows_that_its_trace_names(traced: Traced) -> None:
     # With those of the test after this one.
-    assert traced_count + CELLS_OF_EACH * len(recomputing.CELLS) >= DRAWN_CELLS
+    counted = follow_drawn_cells(traced, published_tables(traced))
+    assert counted + CELLS_OF_EACH * len(recomputing.CELLS) >= DRAWN_CELLS
 
 
-def test_cells_come_again_by_independent_code_from_just_the_landed_lines_of_their_traces(traced: Traced) -> None:
-    draw = random.Random(SEED + 1)
+@pytest.mark.parametrize("cells_of_each", [1, pytest.param(CELLS_OF_EACH, marks=pytest.mark.soak)])
+def test_cells_come_again_by_independent_code_from_just_the_landed_lines_of_their_traces(
+    traced: Traced, cells_of_each: int
+) -> None:
+    draw = random.Random(SEED + cells_of_each)
     for name, cells in recomputing.CELLS.items():
-        for _ in range(CELLS_OF_EACH):
+        for _ in range(cells_of_each):
             found = traced.drawn(draw, traced.models.relations[name], cells.where)
             assert found is not None, f"{name} has no row where {cells.where}"
             where, row = found
@@ -240,6 +257,7 @@ def test_forwards_a_line_of_a_star_s_trace_names_this_star_and_leaves_out_what_i
     assert "marts.rule_revision" not in items
 
 
+@pytest.mark.soak
 def test_a_confirmed_star_is_traced_in_its_run_and_a_changed_byte_in_landing_is_said(
     changed_city: Installation,
 ) -> None:

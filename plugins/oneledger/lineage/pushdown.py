@@ -121,12 +121,15 @@ def constraints_of(connection: duckdb.DuckDBPyConnection, table: str, columns: I
         both = connection.execute(f"select {parts} from {table}").fetchall()[0]
         found = [(set(both[2 * place] or []), both[2 * place + 1]) for place in range(len(names))]
     constraints = {}
+    # Of many rows that say which record they came from, file and app narrow enough: each further list of values costs
+    # a join over everything that is looked through.
+    narrowing = {"_file_id", "app_id"} if {"_file_id", "_row_number"} <= set(names) else set(names)
     for name, (values, has_null) in zip(names, found, strict=True):
         literals = [_literal(value) for value in values]
         if len(values) <= _MOST_LITERALS and all(literals):
             text = f"({', '.join(sorted(str(one) for one in literals))})"
             constraints[name] = Constraint(text, frozenset(str(one) for one in literals), has_null)
-        else:
+        elif name in narrowing:
             text = f"(select distinct {quote(name)} from {table} where {quote(name)} is not null)"
             constraints[name] = Constraint(text, None, has_null)
     return constraints
@@ -647,7 +650,9 @@ class BlockTracer:
 
     def _matching(self, block: Block, query: Query, wanted: str) -> list[str]:
         """Conditions that a combination gives one of the wanted rows."""
-        present = {row[0] for row in self.connection.execute(f"describe {wanted}").fetchall()}
+        present = {row[0]: row[1] for row in self.connection.execute(f"describe {wanted}").fetchall()}
+        # A row that says which record it came from is found by that and by what names it; measures tell nothing more.
+        is_identified = {"_file_id", "_row_number"} <= set(present)
         grouped = {text_of(one) for one in block.group}
         matched = []
         for name, expression in block.outputs.items():
@@ -656,6 +661,8 @@ class BlockTracer:
             if query.name == MAIN and name not in self.demands[MAIN].columns:
                 continue
             if block.is_aggregated and text_of(expression) not in grouped:
+                continue
+            if is_identified and name != "_row_number" and present[name] not in _NAMING:
                 continue
             matched.append((name, self._renamed(expression, block)))
         if not matched:

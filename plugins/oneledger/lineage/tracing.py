@@ -135,6 +135,9 @@ class Tracer:
         relation = step.relation
         schema, contributions = "", list[Contribution]()
         for width in WIDTHS:
+            if schema:
+                # What a narrower attempt found is found again by a wider one.
+                self.connection.execute(f"drop schema {schema} cascade")
             self._runs += 1
             schema = f"traced.step_{self._runs}"
             self.connection.execute(f"create schema {schema}")
