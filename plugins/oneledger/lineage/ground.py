@@ -80,7 +80,9 @@ class VersionModels:
     @cached_property
     def in_order(self) -> list[Relation]:
         """What is read comes before what reads it."""
-        graph = {name: set(one.reads) & set(self.relations) for name, one in sorted(self.relations.items())}
+        graph = {
+            name: sorted(set(one.reads) & set(self.relations)) for name, one in sorted(self.relations.items())
+        }
         return [self.relations[name] for name in graphlib.TopologicalSorter(graph).static_order()]
 
 

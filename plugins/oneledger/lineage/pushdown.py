@@ -196,9 +196,10 @@ class BlockTracer(Pushing):
                 the rows of a source into an order that is the same each time.
         """
         where = self._conditions(block, more)
+        columns = {*columns, *(name for one in self.pushed[id(block)] for name in one.conditions)}
         tree = block.select
         distinct = "distinct " if is_distinct or (is_grouped and tree.args.get("distinct")) else ""
-        text = f"select {distinct}{', '.join(selected)} {self._from(block, set(columns), rows, places)}"
+        text = f"select {distinct}{', '.join(selected)} {self._from(block, columns, rows, places)}"
         if where:
             text += f" where {' and '.join(where)}"
         if is_grouped:
@@ -217,7 +218,8 @@ class BlockTracer(Pushing):
         conditions = [f"({self._renamed(where.this, block)})"] if where is not None else []
         alternatives = self.pushed[id(block)]
         if alternatives and all(one.conditions for one in alternatives):
-            conditions.append("(" + " or ".join(f"({' and '.join(one.conditions)})" for one in alternatives) + ")")
+            texts = [" and ".join(dict.fromkeys(one.conditions.values())) for one in alternatives]
+            conditions.append(f"(({') or ('.join(texts)}))")
         return [*conditions, *more]
 
     def _from(self, block: Block, columns: set[str], rows: Collection[str], places: Collection[str]) -> str:

@@ -34,9 +34,9 @@ NAMING_ENDS = ("_id", "_year", "_number")
 
 @dataclass
 class Pushed:
-    """One alternative inside a block: conditions on the block, and on columns of single sources."""
+    """One alternative inside a block: conditions on some of its outputs, and on columns of single sources."""
 
-    conditions: list[str]
+    conditions: dict[str, str]
     by_source: dict[str, Conjunction]
 
 
@@ -128,7 +128,7 @@ class Pushing:
             demand.columns |= self.keys_of(query)
         for block in query.blocks:
             if block.is_opaque or self.is_whole:
-                self.pushed[id(block)] = [Pushed([], {})]
+                self.pushed[id(block)] = [Pushed({}, {})]
                 for source in block.sources:
                     self._demand(source, None, {})
             else:
@@ -155,6 +155,7 @@ class Pushing:
     def _pushed(self, block: Block, known: Conjunction) -> Pushed | None:
         """What holds inside the block when ``known`` holds of its outputs; None: no row of it can be wanted."""
         holds: dict[str, Constraint] = {}
+        conditions: dict[str, str] = {}
         for name, constraint in known.items():
             expression = block.outputs.get(name)
             if expression is None:
@@ -165,7 +166,7 @@ class Pushing:
                 continue
             if self._is_passed(block, expression):
                 holds[self.text(expression)] = constraint
-        conditions = [constraint.on(text) for text, constraint in holds.items()]
+                conditions[name] = constraint.on(self.text(expression))
         self._spread(block, holds)
         days = self._days_of_months(block, holds)
         by_source: dict[str, Conjunction] = {}
