@@ -15,9 +15,12 @@ from typing import Any
 
 import pytest
 
+from oneledger.lineage.constraints import Constraint
 from oneledger.lineage.ground import Relation, VersionModels, quoted, read_models
+from oneledger.lineage.narrowing import Narrowing
 from oneledger.lineage.tracing import Tracer, open_tracer
 from oneledger.publishing.content import quote
+from oneledger.publishing.lineage_basis import SORTED_BY
 from oneledger.publishing.versions import resolve
 from oneledger.settings import Settings
 from tests.city.test_reference_figures import FIRST_ROUND, LISTED, listed_days
@@ -86,6 +89,7 @@ def tracer_of(home: Path) -> Iterator[Traced]:
     settings = Settings(home=home)
     models = read_models(resolve(settings))
     with open_tracer(settings, models) as tracer:
+        tracer.ground.define_all()
         yield Traced(tracer, models, settings.landing_dir)
 
 
@@ -190,6 +194,40 @@ def _plain(value: Any) -> Any:
     if isinstance(value, decimal.Decimal):
         return float(value)
     return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def test_the_rows_that_a_trace_keeps_of_an_app_or_project_are_those_of_the_whole_relation(traced: Traced) -> None:
+    draw = random.Random(SEED)
+    connection = traced.tracer.connection
+    narrowing = Narrowing(traced.tracer.ground, traced.tracer.blocks_of, traced.tracer.types)
+    compared = 0
+    for relation in traced.models.in_order:
+        key = next((one for one in SORTED_BY if one in relation.columns), None)
+        if relation.schema not in ("staging", "intermediate") or key is None:
+            continue
+        known = connection.execute(
+            f"select distinct {key} from {quoted(relation.name)} where {key} is not null order by 1"
+        ).fetchall()
+        values = frozenset(_literal(row[0]) for row in draw.sample(known, min(2, len(known))))
+        if not values:
+            continue
+        constraint = Constraint(f"({', '.join(sorted(values))})", values, False)
+        reading = narrowing.read(relation.name, [{key: constraint}])
+        assert reading.has_rowid
+        columns = ", ".join(
+            f"round({quote(name)}, 9)" if described["type"] == "DOUBLE" else quote(name)
+            for name, described in relation.columns.items()
+        )
+        whole, kept = (
+            f"select {columns} from {table} where {constraint.on(key)}"
+            for table in (quoted(relation.name), reading.table)
+        )
+        different = connection.execute(
+            f"(({whole}) except all ({kept})) union all (({kept}) except all ({whole})) limit 3"
+        ).fetchall()
+        assert not different, f"{relation.name} of {values}: {different}"
+        compared += connection.execute(f"select count(*) > 0 from ({kept})").fetchall()[0][0]
+    assert compared > 15
 
 
 def test_a_line_that_is_left_out_shows(traced: Traced) -> None:
