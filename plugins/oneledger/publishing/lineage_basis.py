@@ -89,6 +89,23 @@ def write_lineage(
     return [{**asdict(one), "file": one.file} for one in parts]
 
 
+def described_alike(one: Path, other: Path) -> bool:
+    """Whether two version folders tell the same of their models: descriptions, titles, types, what each reads.
+
+    The SQL is left out: of an incremental model it is that of the last full build, and what counts of it shows in the
+    content.
+    """
+    return _told(one) == _told(other)
+
+
+def _told(version_folder: Path) -> Any:
+    path = version_folder / FOLDER / MODELS_FILE
+    if not path.is_file():
+        return None
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return [{key: value for key, value in model.items() if key != "sql"} for model in content["models"]]
+
+
 def _described(connection: duckdb.DuckDBPyConnection, one: BuiltModel) -> dict[str, Any]:
     described = one.described.get("columns", {})
     return {
