@@ -95,6 +95,7 @@ class BlockTracer(Selecting):
         self.counted: dict[str, set[str]] = {}
         self._counts: dict[str, int] = {}
         self._types_of: dict[str, Mapping[str, str]] = {}
+        self._columns_of: dict[str, list[str]] = {}
 
     def trace(
         self, wanted: str, columns: Iterable[str], wanted_types: Mapping[str, str] | None = None
@@ -266,13 +267,13 @@ class BlockTracer(Selecting):
         table = f'{worked_out[:-1]} wanted"'
         rows = " union all ".join(dict.fromkeys(parts))
         self._create(table, f"select * from {worked_out} where rowid in ({rows})")
-        self._types_of[table] = self._types(worked_out)
+        self._columns_of[table] = self.asked(query)
         self.wanted_tables[query.name] = table
         return table
 
     def _matching(self, block: Block, query: Query, wanted: str) -> str:
         """The join that leaves the combinations that give one of the wanted rows."""
-        present = self._types(wanted)
+        present = self._columns_of.get(wanted) or list(self._types(wanted))
         # A row that says which record it came from is found by that and by what names it; measures tell nothing more.
         is_identified = {"_file_id", "_row_number"} <= set(present)
         grouped = self.grouped(block)
@@ -284,7 +285,7 @@ class BlockTracer(Selecting):
                 continue
             if block.is_aggregated and self.text(expression) not in grouped:
                 continue
-            if is_identified and name != "_row_number" and present[name] not in NAMING:
+            if is_identified and name != "_row_number" and self._types(wanted)[name] not in NAMING:
                 continue
             matched.append((name, self.renamed(expression, block)))
         if not matched:
