@@ -264,9 +264,17 @@ def test_a_star_is_traced_on_the_command_line_as_text_json_and_page(
     assert rule["rows"][0]["text"].startswith(f"{report['published']['stars']},")
     text = page.read_text("utf-8")
     assert "健康湖州" in text and line["text"] in text and report["provenance"]["manifest_sha256"] in text
+    checks = report["provenance"]["checks_on_the_way"]
+    entities = {one["entity"] for one in checks}
+    assert {"evaluation.app_stars", "marts.app_usage_month", "zheliban.usage", "irs.app"} <= entities
+    assert "marts.rule_revision" not in entities, "the star does not come of it"
+    assert all(one["title_zh"] and one["observed"] and one["expected"] for one in checks)
+    assert {one["run_id"] for one in checks} == {one["run_id"] for one in report["provenance"]["checks"]}
+    assert all(one["title_zh"] in text for one in checks)
     assert not re.search(r"<script|https?://(?!127\.0\.0\.1)|src=", text)
     shown = reference_city.oneledger("trace", "figure", "apps_evaluated", "--lines", "1").stdout
     assert "evaluation.app_stars" in shown and "admitted.irs__app" in shown
+    assert re.search(r"checks on the way: [\d,]+ of [\d,]+ passed", shown)
 
 
 def test_an_unclear_question_is_answered_with_what_is_missing(reference_city: Installation) -> None:

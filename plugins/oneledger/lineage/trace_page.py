@@ -217,7 +217,27 @@ def _vouching(about: Mapping[str, Any]) -> str:
                         f'{escape(str(evaluation["decided_at"] or ""))} · {escape(str(evaluation["reason"] or ""))}'))  # fmt: skip
     if about["anchor"]:
         entries.append(("锚 anchor", f'<span class="hash">{escape(about["anchor"]["line"])}</span>'))
-    return f"<dl>{''.join(f'<dt>{name}</dt><dd>{value}</dd>' for name, value in entries)}</dl>"
+    listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in entries)
+    return f"<dl>{listed}</dl>{_checks_on_the_way(about['checks_on_the_way'])}"
+
+
+def _checks_on_the_way(checks: Sequence[Mapping[str, Any]] | None) -> str:
+    """Every single check of what the trace went through; open when one of them did not pass."""
+    if checks is None:
+        return '<p class="legend">此版本未保存逐项检查结果 this version does not carry the results of single checks</p>'
+    failed = sum(not one["is_passed"] for one in checks)
+    rows = [
+        {
+            "检查 check": f"{one['title_zh']} {one['title_en']}", "对象 entity": one["entity"],
+            "程度 severity": one["severity"], "通过 passed": one["is_passed"], "实际 observed": one["observed"],
+            "要求 expected": one["expected"], "时间 checked at": str(one["checked_at"]),
+        }
+        for one in checks
+    ]  # fmt: skip
+    return (
+        f"<details{' open' if failed else ''}><summary>途经检查 checks on the way: {len(checks) - failed:,} / "
+        f"{len(checks):,} 通过 passed</summary>{_table(rows, list(rows[0]) if rows else [], set())}</details>"
+    )
 
 
 def _footer(report: Mapping[str, Any]) -> str:
