@@ -235,8 +235,8 @@ def test_readmitting_where_nothing_was_delivered_is_refused_and_keeps_no_record(
     command = planned.story.installation
     before = command.json("backfill", "list")["items"]
     refused = command.json(
-        "backfill", "plan", "finance", "--entity", "spending", "--from", "2030-01-01", "--to", "2030-01-31", "--readmit",
-        "--name", "李华", "--reason", "来源目录更正单位", expected_code=1,
+        "backfill", "plan", "finance", "--entity", "spending", "--from", "2030-01-01", "--to", "2030-01-31",
+        "--readmit", "--name", "李华", "--reason", "来源目录更正单位", expected_code=1,
     )  # fmt: skip
     assert "No batch of finance.spending" in refused["items"][0]["problem"]
     assert command.json("backfill", "list")["items"] == before
