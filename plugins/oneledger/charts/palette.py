@@ -34,7 +34,7 @@ class Palette:
 SCREEN = Palette(
     ink="var(--ink)", muted="var(--muted)", line="var(--line)", surface="var(--surface)", accent="var(--accent)",
     good="var(--good)", warn="var(--warn)", bad="var(--bad)",
-    series=("var(--series-1)", "var(--series-2)", "var(--series-3)", "var(--series-4)", "var(--series-5)", "var(--series-6)"),
+    series=tuple(f"var(--series-{number})" for number in range(1, 7)),
 )  # fmt: skip
 PAPER = Palette(
     ink="#1c2430", muted="#5b6675", line="#dde2e8", surface="#ffffff", accent="#17508c",

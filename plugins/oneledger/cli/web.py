@@ -13,8 +13,8 @@ from oneledger.settings import load_settings
 WEB_HELP = """Pages and API over the published version, on this machine, without Airflow; Ctrl-C ends it.
 
 It prints the address with a token that is good for this run. To let others in, give each a token in the environment
-(`ONELEDGER_WEB_TOKENS="王敏:auditor=<token>,viewer=<token>"`; roles viewer, auditor, engineer), and put a proxy with TLS
-before it. Pages need no internet.
+(`ONELEDGER_WEB_TOKENS="王敏:auditor=<token>,viewer=<token>"`; roles viewer, auditor, engineer), and put a
+proxy with TLS before it. Pages need no internet.
 
 Examples:
 

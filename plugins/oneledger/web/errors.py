@@ -90,7 +90,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
         for one in error.errors()
     ]
     return problem(
-        request, 422, "下列参数不能使用，请更正地址后重试。 These parameters cannot be used; correct them and try again.",
+        request, 422, "下列参数不能使用，请更正后重试。 These parameters cannot be used; correct them and try again.",
         items=items,
     )  # fmt: skip
 

@@ -40,7 +40,7 @@ async def guard(request: Request, answer_of: Callable[[Request], Awaitable[Respo
 
 
 def _is_own_form(request: Request) -> bool:
-    """A program with a bearer token has no browser whose cookies could be misused; a browser says where it comes from."""
+    """A program with a token has no browser whose cookies could be misused; a browser says where it comes from."""
     if request.headers.get("authorization"):
         return True
     site = request.headers.get("sec-fetch-site")

@@ -21,6 +21,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         bound.close()
         raise ConfigurationError(
-            f"Cannot listen on {host}:{port}: {error.strerror or error}. Take another port with --port, or 0 for a free one."
+            f"Cannot listen on {host}:{port}: {error.strerror or error}. "
+            "Take another port with --port, or 0 for a free one."
         ) from error
     return bound

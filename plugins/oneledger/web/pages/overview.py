@@ -14,6 +14,6 @@ router = APIRouter(include_in_schema=False)
 def overview(page: ViewerPage) -> HTMLResponse:
     """Overview."""
     stars = page.reading.rows(
-        "select stars, status, count(*) as apps_count from evaluation.app_stars group by all order by stars desc nulls last"
+        "select stars, status, count(*) as apps_count from evaluation.app_stars group by all order by 1 desc nulls last"
     )
     return page.show("overview.html", stars=stars)
