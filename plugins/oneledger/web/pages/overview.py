@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +69,7 @@ def overview(page: ViewerPage) -> HTMLResponse:
         month=month,
         night=last_night(page.settings),
         stars_now=_stars_now(page),
+        dispositions=_dispositions(page),
         bands=BANDS,
         drawing=reading.remembered(("overview", "trend", page.language), lambda: _trend(page, figures["trend"])),
         word=lambda value, kind: words.word(value, kind, page.language),
@@ -90,6 +92,15 @@ def _stars_now(page: Page) -> StarsNow:
         before_run_id=before.run_id if before else None,
         drafts_count=sum(one.state == "draft" for one in evaluation_runs(page.settings)),
     )
+
+
+def _dispositions(page: Page) -> dict[str, int]:
+    """Apps by what the evaluation proposes for them, in the order from keeping to closing."""
+    evaluation = evaluated.evaluation_for(page.settings, page.reading.version.version)
+    if evaluation is None:
+        return {}
+    counts = Counter(evaluation.standings()["disposition"].to_pylist())
+    return {value: counts[value] for value in words.DISPOSITIONS if counts[value]}
 
 
 def _trend(page: Page, rows: list[dict[str, Any]]) -> str:
