@@ -1,5 +1,8 @@
 """The pages, a module an entry of the navigation; each has a ``router``."""
 
-from oneledger.web.pages import overview
+from oneledger.web.pages import overview, projects
 
-ROUTERS = (overview.router,)
+ROUTERS = (
+    overview.router,
+    projects.router,
+)
