@@ -130,9 +130,9 @@ def life_cycle(rows: Sequence[Row], as_of: dt.date, t: Translate, palette: Palet
         if row["due_on"] is not None
     ]  # fmt: skip
     y = {"field": "stage", "type": "nominal", "sort": names, "title": None, "scale": {"domain": names}}
-    time = {"type": "temporal", "title": None}
+    time = {"type": "temporal", "title": None, "axis": {"format": "%Y-%m", "labelOverlap": True}}
     return {
-        "width": 760, "height": {"step": 34},
+        "width": 1000, "height": {"step": 34},
         "layer": [
             {
                 "data": {"values": [{"on": as_of.isoformat()}]},
@@ -184,7 +184,7 @@ def money(rows: Sequence[Row], t: Translate, palette: Palette = SCREEN) -> Speci
         if row[name] is not None
     ]  # fmt: skip
     return {
-        "width": WIDTH, "height": {"step": 18}, "data": {"values": values},
+        "width": 760, "height": {"step": 18}, "data": {"values": values},
         "mark": {"type": "bar"},
         "encoding": {
             "y": {"field": "year", "type": "nominal", "title": None},

@@ -9,7 +9,7 @@ from oneledger.web.language import Language
 
 # GB/T 2260 for the city and its counties.
 _DISTRICTS = {
-    "330500": ("湖州市本级", "Huzhou (city)"), "330502": ("吴兴区", "Wuxing"), "330503": ("南浔区", "Nanxun"),
+    "330500": ("市本级", "city level"), "330502": ("吴兴区", "Wuxing"), "330503": ("南浔区", "Nanxun"),
     "330521": ("德清县", "Deqing"), "330522": ("长兴县", "Changxing"), "330523": ("安吉县", "Anji"),
 }  # fmt: skip
 
