@@ -44,7 +44,7 @@ def requests(rows: Sequence[Row], t: Translate, palette: Palette = SCREEN) -> Sp
     ]
     colours = [palette.accent, palette.series[2]][: len(kinds)]
     return {
-        "width": WIDTH, "height": HEIGHT,
+        "width": 1000, "height": HEIGHT,
         "layer": [
             {
                 "data": {"values": bars}, "mark": {"type": "bar"},
@@ -54,13 +54,13 @@ def requests(rows: Sequence[Row], t: Translate, palette: Palette = SCREEN) -> Sp
                     "order": {"field": "order", "type": "quantitative"},
                     "color": {
                         "field": "kind", "type": "nominal",
-                        "scale": {"domain": [*kinds, title], "range": [*colours, palette.ink]},
+                        "scale": {"domain": [*kinds, title], "range": [*colours, palette.series[1]]},
                     },
                     "description": {"field": "label"},
                 },
             },
             {
-                "data": {"values": marks}, "mark": {"type": "tick", "thickness": 2, "size": 16},
+                "data": {"values": marks}, "mark": {"type": "tick", "thickness": 3, "size": 26},
                 "encoding": {
                     "x": {"field": "month", "type": "ordinal"}, "y": {"field": "count", "type": "quantitative"},
                     "color": {"field": "kind", "type": "nominal"}, "description": {"field": "label"},
@@ -71,18 +71,19 @@ def requests(rows: Sequence[Row], t: Translate, palette: Palette = SCREEN) -> Sp
 
 
 def approving(rows: Sequence[Row], t: Translate, palette: Palette = SCREEN) -> Specification:
-    """Share of the decided requests that were approved within their limit of working days, by month of approval.
+    """Share of the judged requests that were approved within their limit of working days, by month of application.
 
     Args:
-        rows: ``{month, approved_in_time_rate, approved_in_time_count, approval_judged_count, approve_median_days}``.
+        rows: ``{month, in_time_rate, in_time_count, judged_count, median_working_days}``; a month in which nothing was
+            judged has no point.
     """
     values = [
-        {"month": str(row["month"])[:7], "rate": row["approved_in_time_rate"],
+        {"month": str(row["month"])[:7], "rate": row["in_time_rate"],
          "label": t("%s：%.0f%% 按时（%s/%s），中位 %.0f 个工作日", "%s: %.0f %% in time (%s of %s), median %.0f working days")
-         % (str(row["month"])[:7], row["approved_in_time_rate"] * 100, row["approved_in_time_count"],
-            row["approval_judged_count"], row["approve_median_days"])}
+         % (str(row["month"])[:7], row["in_time_rate"] * 100, row["in_time_count"], row["judged_count"],
+            row["median_working_days"] or 0)}
         for row in rows
-        if row["approved_in_time_rate"] is not None
+        if row["in_time_rate"] is not None
     ]  # fmt: skip
     return {
         "width": WIDTH, "height": HEIGHT, "data": {"values": values},
@@ -96,15 +97,16 @@ def approving(rows: Sequence[Row], t: Translate, palette: Palette = SCREEN) -> S
     }  # fmt: skip
 
 
-def opening(rows: Sequence[Row], target_minutes: float, t: Translate, palette: Palette = SCREEN) -> Specification:
+def opening(rows: Sequence[Row], target_minutes: float | None, t: Translate, palette: Palette = SCREEN) -> Specification:
     """Minutes from approval to opened data by month of approval, median and longest, against the target; log scale.
 
     Args:
-        rows: ``{month, open_median_minutes, open_maximum_minutes}``; months in which nothing was opened have no point.
+        rows: ``{month, median_minutes, maximum_minutes}``; months in which nothing was opened have no point.
+        target_minutes: None draws no target.
     """
     series = [
-        ("open_median_minutes", t("中位", "median"), palette.accent),
-        ("open_maximum_minutes", t("最长", "longest"), palette.series[5]),
+        ("median_minutes", t("中位", "median"), palette.accent),
+        ("maximum_minutes", t("最长", "longest"), palette.series[5]),
     ]
     values = [
         {"month": str(row["month"])[:7], "kind": title, "minutes": row[name],
@@ -117,19 +119,21 @@ def opening(rows: Sequence[Row], target_minutes: float, t: Translate, palette: P
         "type": "quantitative", "title": t("分钟（对数刻度）", "minutes (log scale)"), "scale": {"type": "log"},
         "axis": {"values": [1, 10, 100, 1000], "format": ","},
     }  # fmt: skip
-    last = str(rows[-1]["month"])[:7] if rows else ""
+    first = str(rows[0]["month"])[:7] if rows else ""
+    targets = [] if target_minutes is None else [
+        {"minutes": target_minutes, "month": first, "text": t("目标 %.0f 分钟", "target %.0f minutes") % target_minutes}
+    ]  # fmt: skip
     return {
         "width": WIDTH, "height": HEIGHT,
         "layer": [
             {
-                "data": {"values": [{"minutes": target_minutes}]},
+                "data": {"values": targets},
                 "mark": {"type": "rule", "strokeDash": [5, 4], "strokeWidth": 1.5, "color": palette.good},
                 "encoding": {"y": {**y, "field": "minutes"}},
             },
             {
-                "data": {"values": [{"minutes": target_minutes, "month": last, "text":
-                                     t("目标 %.0f 分钟", "target %.0f minutes") % target_minutes}]},
-                "mark": {"type": "text", "align": "right", "dy": -8, "dx": 12, "color": palette.good},
+                "data": {"values": targets},
+                "mark": {"type": "text", "align": "left", "dy": -8, "dx": -6, "color": palette.good},
                 "encoding": {"x": {**_MONTH, "field": "month"}, "y": {**y, "field": "minutes"},
                              "text": {"field": "text"}},
             },
@@ -166,7 +170,7 @@ def network(rows: Sequence[Row], t: Translate, palette: Palette = SCREEN) -> Spe
     x = {"field": "provider", "type": "nominal", "sort": providers, "title": t("提供方", "is asked"),
          "axis": {"labelAngle": -40, "orient": "top", "labelLimit": 160}}  # fmt: skip
     return {
-        "width": {"step": 46}, "height": {"step": 30}, "data": {"values": values},
+        "width": {"step": 70}, "height": {"step": 34}, "data": {"values": values},
         "encoding": {"x": x, "y": y},
         "layer": [
             {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Query
 from starlette.responses import HTMLResponse
@@ -12,6 +12,7 @@ from oneledger.charts.render import svg
 from oneledger.web.listing import PageNumber, SearchText, cells
 from oneledger.web.page import Page, ViewerPage
 from oneledger.web.queries import sharing as ask
+from oneledger.web.reading import Row
 from oneledger.web.terms import terms_of
 
 router = APIRouter(include_in_schema=False)
@@ -52,7 +53,8 @@ def sharing(
         {**row, "kind": term("request_kind", row["request_kind"])}
         for row in reading.remembered(("sharing.months",), lambda: ask.months(reading))
     ]
-    clocks = reading.remembered(("sharing.clocks",), lambda: ask.clocks(reading))
+    approvals = reading.remembered(("sharing.approvals",), lambda: ask.approvals(reading))
+    openings = reading.remembered(("sharing.openings",), lambda: ask.openings(reading))
     oldest = ask.request_list(reading, ask.RequestFilter(state="late"), sort="-late_working_days", page=1)
     return page.show(
         "sharing/index.html",
@@ -61,17 +63,16 @@ def sharing(
         standing=reading.remembered(("sharing.standing",), lambda: ask.standing(reading)),
         limits=reading.remembered(("sharing.limits",), lambda: ask.approval_limits(reading)),
         months=months,
-        clocks=clocks,
-        newest=clocks[-1] if clocks else None,
-        newest_months=[row for row in months if months and row["month"] == months[-1]["month"]],
-        charts=_charts(page, months, clocks),
+        approval=approvals[-1] if approvals else None,
+        opening=openings[-1] if openings else None,
+        charts=_charts(page, months, approvals, openings),
         month_rows=cells(
             months, "month", "kind", "new_requests_count", "year_before_requests_count", "growth_rate",
             "still_open_count",
         ),
-        clock_rows=cells(
-            clocks, "month", "approve_median_days", "approved_in_time_count", "approval_judged_count",
-            "open_median_minutes", "open_maximum_minutes", "opened_in_time_count", "opening_judged_count",
+        approval_rows=cells(approvals, "month", "median_working_days", "in_time_count", "judged_count"),
+        opening_rows=cells(
+            openings, "month", "median_minutes", "maximum_minutes", "in_time_count", "judged_count",
         ),
         key_apps=key_apps,
         audited_to=ask.AUDITED_TO,
@@ -137,18 +138,18 @@ def departments(page: ViewerPage, sort: CapabilitySort = "-capability_score", nu
     )
 
 
-def _charts(page: Page, months: list[dict[str, Any]], clocks: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
-    target = next((row["open_target_minutes"] for row in reversed(clocks)), None)
+def _charts(page: Page, months: list[Row], approvals: list[Row], openings: list[Row]) -> dict[str, dict[str, str]]:
+    target = next((row["target_minutes"] for row in reversed(openings)), None)
     drawings = {
         "requests": (
             page.t("每月新增共享申请", "New sharing requests a month"), lambda: charts.requests(months, page.t),
         ),
         "approving": (
-            page.t("时钟一：申请 → 审批", "Clock one: applied → approved"), lambda: charts.approving(clocks, page.t),
+            page.t("时钟一：申请 → 审批", "Clock one: applied → approved"), lambda: charts.approving(approvals, page.t),
         ),
         "opening": (
             page.t("时钟二：审批 → 开通", "Clock two: approved → opened"),
-            lambda: charts.opening(clocks, target or 10, page.t),
+            lambda: charts.opening(openings, target, page.t),
         ),
     }  # fmt: skip
     return page.reading.remembered(

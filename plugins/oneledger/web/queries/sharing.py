@@ -29,51 +29,70 @@ def months(reading: Reading) -> list[Row]:
     )
 
 
-def clocks(reading: Reading) -> list[Row]:
-    """A row a month over both kinds: how long approval and opening took, and how many kept their limit."""
+def approvals(reading: Reading) -> list[Row]:
+    """Clock one, a row a month of application: working days to approval, and how many kept their limit.
+
+    A request that still waits past its limit counts as late; one that waits within it is not judged yet.
+    """
+    return reading.rows(
+        """
+        select
+            month,
+            median(apply_to_approve_working_days) as median_working_days,
+            count(*) filter (where is_approved_within_target) as in_time_count,
+            count(*) filter (where is_approved_within_target is not null) as judged_count,
+            in_time_count / nullif(judged_count, 0) as in_time_rate
+        from marts.sharing_request
+        group by month
+        order by month
+        """
+    )
+
+
+def openings(reading: Reading) -> list[Row]:
+    """Clock two, a row a month of approval: minutes to opened data, and how many kept the target."""
     return reading.rows(
         """
         with approved as (
             select
-                date_trunc('month', approved_at) as month,
-                median(apply_to_approve_working_days) as approve_median_days,
-                count(*) filter (where is_approved_within_target) as approved_in_time_count,
-                count(*) filter (where is_approved_within_target is not null) as approval_judged_count,
-                median(approve_to_open_minutes) as open_median_minutes,
-                max(approve_to_open_minutes) as open_maximum_minutes,
-                count(*) filter (where is_opened_within_target) as opened_in_time_count,
-                count(*) filter (where is_opened_within_target is not null) as opening_judged_count,
-                max(open_target_minutes) as open_target_minutes
+                cast(date_trunc('month', approved_at) as date) as month, approve_to_open_minutes,
+                is_opened_within_target, open_target_minutes
             from marts.sharing_request
             where approved_at is not null
-            group by 1
         )
 
         select
-            cast(month as date) as month, approve_median_days, approved_in_time_count, approval_judged_count,
-            approved_in_time_count / nullif(approval_judged_count, 0) as approved_in_time_rate,
-            open_median_minutes, open_maximum_minutes, opened_in_time_count, opening_judged_count,
-            opened_in_time_count / nullif(opening_judged_count, 0) as opened_in_time_rate, open_target_minutes
+            month,
+            median(approve_to_open_minutes) as median_minutes,
+            max(approve_to_open_minutes) as maximum_minutes,
+            count(*) filter (where is_opened_within_target) as in_time_count,
+            count(*) filter (where is_opened_within_target is not null) as judged_count,
+            in_time_count / nullif(judged_count, 0) as in_time_rate,
+            max(open_target_minutes) as target_minutes
         from approved
+        group by month
         order by month
         """
     )
 
 
 def approval_limits(reading: Reading) -> list[Row]:
-    """How many requests of each limit (in working days) were approved in time, over all that was delivered."""
+    """Requests by condition and limit in working days: decided in time, and those that wait."""
     return reading.rows(
         """
         select
+            sharing_kind,
             approve_target_working_days as limit_working_days,
-            count(*) filter (where approved_at is not null) as approved_count,
-            count(*) filter (where approved_at is not null and is_approved_within_target) as in_time_count,
+            count(*) as requests_count,
+            count(*) filter (where is_approved_within_target) as in_time_count,
+            count(*) filter (where is_approved_within_target is not null) as judged_count,
+            in_time_count / nullif(judged_count, 0) as in_time_rate,
             median(apply_to_approve_working_days) as median_working_days,
             count(*) filter (where state = 'open') as open_count,
             count(*) filter (where state = 'open' and open_working_days > approve_target_working_days) as open_late_count
         from marts.sharing_request
-        group by approve_target_working_days
-        order by approve_target_working_days
+        group by sharing_kind, approve_target_working_days
+        order by approve_target_working_days, sharing_kind
         """
     )
 
