@@ -91,7 +91,7 @@ def stage_days(rows: Sequence[Row], t: Translate, palette: Palette = SCREEN) -> 
                 },
             },
             {
-                "mark": {"type": "point", "size": 110, "color": palette.accent},
+                "mark": {"type": "point", "size": 110, "opacity": 1, "color": palette.accent},
                 "encoding": {"y": y, "x": {"field": "middle", "type": "quantitative"}, **described},
             },
             {
@@ -150,7 +150,7 @@ def life_cycle(rows: Sequence[Row], as_of: dt.date, t: Translate, palette: Palet
             },
             {
                 "data": {"values": due},
-                "mark": {"type": "tick", "thickness": 2, "size": 26},
+                "mark": {"type": "tick", "thickness": 2, "size": 26, "opacity": 1},
                 "encoding": {
                     "y": y, "x": {**time, "field": "on"}, "description": {"field": "label"},
                     "color": {"condition": {"test": "datum.is_late", "value": palette.bad}, "value": palette.muted},

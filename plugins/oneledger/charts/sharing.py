@@ -13,7 +13,7 @@ Translate = Callable[[str, str], str]
 
 WIDTH = 470
 HEIGHT = 210
-_MONTH = {"type": "ordinal", "title": None, "axis": {"labelAngle": 0, "labelOverlap": True}}
+_MONTH = {"type": "ordinal", "title": None, "axis": {"labelAngle": 0, "labelOverlap": True, "labelSeparation": 14}}
 
 
 def requests(rows: Sequence[Row], t: Translate, palette: Palette = SCREEN) -> Specification:
@@ -60,7 +60,7 @@ def requests(rows: Sequence[Row], t: Translate, palette: Palette = SCREEN) -> Sp
                 },
             },
             {
-                "data": {"values": marks}, "mark": {"type": "tick", "thickness": 3, "size": 26},
+                "data": {"values": marks}, "mark": {"type": "tick", "thickness": 3, "size": 26, "opacity": 1},
                 "encoding": {
                     "x": {"field": "month", "type": "ordinal"}, "y": {"field": "count", "type": "quantitative"},
                     "color": {"field": "kind", "type": "nominal"}, "description": {"field": "label"},
