@@ -1,8 +1,19 @@
 """The pages, a module an entry of the navigation; each has a ``router``."""
 
-from oneledger.web.pages import apps, overview
+from oneledger.web.pages import (
+    apps,
+    funding,
+    funding_share,
+    overview,
+    projects,
+    sharing,
+)
 
 ROUTERS = (
     overview.router,
     apps.router,
+    projects.router,
+    sharing.router,
+    funding.router,
+    funding_share.router,
 )
