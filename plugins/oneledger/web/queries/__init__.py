@@ -1,0 +1,1 @@
+"""What the pages ask, a module a place: functions that take a reading of a version and return typed rows."""
