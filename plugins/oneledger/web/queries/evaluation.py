@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import duckdb
 
-from oneledger.evaluation.rule_tables import number_of
+from oneledger.evaluation.rule_tables import INDICATORS, number_of
 from oneledger.evaluation.rules import load_frozen
 from oneledger.evaluation.runs import evaluation_runs
 from oneledger.publishing.evaluation_basis import RULES_DIR
@@ -148,6 +148,15 @@ def star_cut_offs(run: EvaluationRun) -> list[tuple[int, float]]:
         for row in rows
         if row["effective_from"] <= day and (not row["effective_to"] or row["effective_to"] >= day)
     )
+
+
+def indicator_titles(*runs: EvaluationRun) -> dict[str, tuple[str, str]]:
+    """What the indicators of these runs are called, Chinese and English; the first run's word counts."""
+    return {
+        row["indicator_id"]: (row["title_zh"], row["title_en"])
+        for run in reversed(runs)
+        for row in load_frozen(run.path / RULES_DIR).rows(INDICATORS)
+    }
 
 
 def superseded_by(settings: Settings, run: EvaluationRun) -> str | None:
