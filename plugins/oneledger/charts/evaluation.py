@@ -23,19 +23,25 @@ def score_histogram(
     """Apps by score, in steps of five points, with the lines from which on there are stars.
 
     Args:
-        bins: rows with ``from_score``, ``band`` (``5``, ``4``, ``3``, ``none``) and ``apps_count``.
+        bins: rows with ``from_score``, ``band`` (``5``, ``4``, ``3``, ``none``) and ``apps_count``; two bands can share
+            a bin.
         cut_offs: name and lowest score of each band of stars.
         titles: ``score``, ``apps`` (axes) and ``band`` by band.
     """
     first = min((int(row["from_score"]) for row in bins), default=0)
-    values = [
-        {
-            "from": row["from_score"], "to": row["from_score"] + BIN, "apps": row["apps_count"], "band": row["band"],
-            "said": f"{row['from_score']}–{row['from_score'] + BIN}: {row['apps_count']} {titles['apps']}, "
-            f"{titles[row['band']]}",
-        }
-        for row in bins
-    ]  # fmt: skip
+    reached: dict[int, int] = {}
+    values = []
+    for row in sorted(bins, key=lambda one: (one["from_score"], list(_STRENGTH).index(one["band"]))):
+        score, count = int(row["from_score"]), int(row["apps_count"])
+        below = reached.get(score, 0)
+        reached[score] = below + count
+        values.append(
+            {
+                "from": score, "to": score + BIN, "below": below, "above": below + count,
+                "strength": _STRENGTH[row["band"]],
+                "said": f"{score}–{score + BIN}: {count} {titles['apps']}, {titles[row['band']]}",
+            }
+        )  # fmt: skip
     lines = [{"name": name, "score": score} for name, score in cut_offs]
     scale = {"domain": [min(first, 50), 100], "nice": False}
     return {
@@ -44,15 +50,14 @@ def score_histogram(
         "layer": [
             {
                 "data": {"values": values},
-                "mark": {"type": "bar", "color": palette.accent, "binSpacing": 2},
+                "mark": {"type": "bar", "color": palette.accent, "stroke": palette.surface, "cornerRadiusEnd": 0},
                 "encoding": {
-                    "x": {"field": "from", "bin": {"binned": True}, "type": "quantitative", "scale": scale,
+                    "x": {"field": "from", "type": "quantitative", "scale": scale,
                           "axis": {"title": titles["score"], "tickMinStep": 10}},
                     "x2": {"field": "to"},
-                    "y": {"field": "apps", "type": "quantitative", "stack": "zero", "axis": {"title": titles["apps"]}},
-                    "opacity": {"field": "band", "type": "nominal", "legend": None,
-                                "scale": {"domain": list(_STRENGTH), "range": list(_STRENGTH.values())}},
-                    "order": {"field": "band", "type": "nominal", "sort": "descending"},
+                    "y": {"field": "below", "type": "quantitative", "axis": {"title": titles["apps"]}},
+                    "y2": {"field": "above"},
+                    "fillOpacity": {"field": "strength", "type": "quantitative", "scale": None},
                     "description": {"field": "said"},
                 },
             },
@@ -64,8 +69,8 @@ def score_histogram(
             },
             {
                 "data": {"values": lines},
-                "mark": {"type": "text", "align": "left", "dx": 4, "baseline": "top", "color": palette.ink, "fontSize": 11},
-                "encoding": {"x": {"field": "score", "type": "quantitative", "scale": scale}, "y": {"value": 0},
+                "mark": {"type": "text", "align": "center", "baseline": "bottom", "color": palette.ink, "fontSize": 11},
+                "encoding": {"x": {"field": "score", "type": "quantitative", "scale": scale}, "y": {"value": -5},
                              "text": {"field": "name"}},
             },
         ],
@@ -104,7 +109,7 @@ def stars_before_and_after(
         "data": {"values": values},
         "layer": [
             {
-                "mark": {"type": "bar"},
+                "mark": {"type": "bar", "stroke": palette.muted, "strokeWidth": 0.6},
                 "encoding": {**encoding, "color": {
                     "field": "which", "type": "nominal", "sort": [titles["before"], titles["after"]],
                     "scale": {"domain": [titles["before"], titles["after"]], "range": [palette.line, palette.accent]}}},

@@ -185,7 +185,7 @@ def _withheld(page: Page, run: EvaluationRun) -> queries.Withheld:
 
 def _histogram(page: Page, run: EvaluationRun) -> str:
     titles = {**band_titles(page), "score": page.t("得分", "score"), "apps": page.t("应用数", "apps")}
-    lines = [(titles[str(stars)], score) for stars, score in queries.star_cut_offs(run)]
+    lines = [(f"{stars}★ {score:g}", score) for stars, score in queries.star_cut_offs(run)]
     return page.reading.remembered(
         ("histogram", run.run_id, page.language),
         lambda: render.svg(
