@@ -1,5 +1,5 @@
 """The pages, a module an entry of the navigation; each has a ``router``."""
 
-from oneledger.web.pages import evaluation, evaluation_simulation, overview
+from oneledger.web.pages import evaluation, evaluation_simulation, overview, quality
 
-ROUTERS = (overview.router, evaluation_simulation.router, evaluation.router)
+ROUTERS = (overview.router, evaluation_simulation.router, evaluation.router, quality.router)
