@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import HTTPException
 
 from oneledger.pipeline.runs import newest_runs
-from oneledger.pipeline.withheld import dates_of, grouped_parts
+from oneledger.pipeline.withheld import grouped_parts
 from oneledger.publishing.versions import BATCHES_FILE
 from oneledger.quality.quarantine import Filter, count_rows, quarantined_rows
 from oneledger.settings import ConfigurationError, Settings
@@ -33,8 +33,7 @@ class WithheldPart:
     source: str
     entity: str
     kind: str
-    periods_count: int
-    dates: str
+    dates: tuple[Any, ...]
     since_on: Any
     rows_count: int
     reason_zh: str
@@ -55,7 +54,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class KeptOut:
-    """A quarantined row with its cells, the bad ones marked, and the rows that it conflicts with."""
+    """A quarantined row with the cells that hold something, the bad ones marked."""
 
     row: dict[str, Any]
     cells: list[Cell]
@@ -106,7 +105,8 @@ def withheld_parts(reading: Reading) -> list[WithheldPart]:
         first = group[0]
         parts.append(
             WithheldPart(
-                first["source"], first["entity"], first["kind"], len(group), dates_of(group),
+                first["source"], first["entity"], first["kind"],
+                tuple(one["period_on"] for one in group if one["period_on"]),
                 min((one["since_on"] for one in group if one["since_on"]), default=None),
                 sum(one["rows_count"] or 0 for one in group), first["reason_zh"], first["reason_en"],
                 first["remedy_zh"], first["remedy_en"], first["owner"],
@@ -164,7 +164,7 @@ def kept_out(
     for row in rows:
         bad = {name.strip() for name in str(row["column_name"] or "").split(",")}
         received = json.loads(row["line"]) if row["line"] else {}
-        cells = [Cell(name, value, name in bad) for name, value in received.items()]
+        cells = [Cell(name, value, name in bad) for name, value in received.items() if value is not None or name in bad]
         # A column that the record does not even have is what is wrong with it.
         cells += [Cell(name, None, True) for name in sorted(bad - set(received)) if name]
         found.append(KeptOut(row, cells))
