@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,7 @@ from oneledger.warehouse.lock import lock_holder
 _COUNTS = ("received", "accepted", "quarantined", "superseded")
 _INGESTING = ("extract", "load_raw")
 _START_IN_ID = re.compile(r"^(\d{8}T\d{6})Z-")
+_STARTED = re.compile(r"\d{8}T\d{6}")
 
 
 def list_runs(settings: Settings, limit: int | None = None) -> list[dict[str, Any]]:
@@ -55,6 +57,24 @@ def _start_of(run_id: str) -> str:
     if named is None:
         return ""
     return dt.datetime.strptime(named[1], "%Y%m%dT%H%M%S").replace(tzinfo=dt.UTC).isoformat()
+def newest_runs(settings: Settings, limit: int) -> list[dict[str, Any]]:
+    """The newest runs as ``list_runs`` tells them, read from the newest records only, however many nights there were.
+
+    A run's id begins with the instant of its start, so no record of it is older than that.
+    """
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    since = ""
+    for path in sorted(settings.outcomes_dir.glob("*/*.json"), key=lambda found: found.name, reverse=True):
+        if since and path.name[: len(since)] < since:
+            break
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if record["run_id"] not in grouped and len(grouped) == limit:
+            begun = [started[0] for run_id in grouped if (started := _STARTED.match(run_id))]
+            since = since or min(begun, default=path.name)
+            continue
+        grouped.setdefault(record["run_id"], []).append(record)
+    runs = [_run(run_id, records[::-1]) for run_id, records in grouped.items()]
+    return sorted(runs, key=lambda one: str(one["started_at"]), reverse=True)
 
 
 def show_run(settings: Settings, run_id: str) -> dict[str, Any]:

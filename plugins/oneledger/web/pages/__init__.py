@@ -2,10 +2,14 @@
 
 from oneledger.web.pages import (
     apps,
+    evaluation,
+    evaluation_simulation,
     funding,
     funding_share,
     overview,
     projects,
+    quality,
+    reports,
     sharing,
 )
 
@@ -16,4 +20,8 @@ ROUTERS = (
     sharing.router,
     funding.router,
     funding_share.router,
+    evaluation.router,
+    quality.router,
+    reports.router,
+    evaluation_simulation.router,
 )
