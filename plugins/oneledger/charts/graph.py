@@ -76,7 +76,7 @@ def graph_svg(
     """
     used = sorted({box.column for box in boxes})
     number_of = {column: number for number, column in enumerate(used)}
-    gap = 46.0 if is_dense or len(used) > 5 else 70.0
+    gap = 30.0 if is_dense else 40.0 if len(used) > 5 else 70.0
     width = min(_MOST_WIDE, max(_LEAST_WIDE, (_WIDTH - gap * (len(used) - 1) - 40) / max(1, len(used))))
     heights = {box.name: _height(box, is_dense) for box in boxes}
     owner = {line.name: box.name for box in boxes for line in box.lines} | {box.name: box.name for box in boxes}
@@ -119,6 +119,20 @@ def fitting(text: str, width: float, size: float = _FONT) -> str:
             break
         kept += letter
     return kept.rstrip(" ,，（(") + "…"
+
+
+def wrapped(text: str, width: float, size: float = _FONT) -> tuple[str, str]:
+    """A text on at most two lines, broken between words where there are any; the second one fits, or ends early."""
+    if _wide(text) * size <= width:
+        return text, ""
+    first = ""
+    for place, letter in enumerate(text):
+        if _wide(first + letter) * size > width:
+            space = first.rfind(" ")
+            cut = space if space > 0 else place
+            return text[:cut].rstrip(), fitting(text[cut:].lstrip(), width, size)
+        first += letter
+    return text, ""
 
 
 def _wide(text: str) -> float:
@@ -165,15 +179,16 @@ def _shape(box: Box, left: float, placed: Placed, width: float, *, is_dense: boo
     inside = width - 2 * padding
     head = 20.0 if is_dense else 40.0 if box.note else 28.0
     base = top + (14 if is_dense else 17 if box.note else 19)
-    note = (
-        f'<text class="note" x="{left + padding:.1f}" y="{top + 32:.1f}">{escape(fitting(box.note, inside, _SMALL))}</text>'
-        if box.note and not is_dense
-        else ""
-    )
+    text, note = fitting(box.text, inside), ""
+    if box.note and not is_dense:
+        # A title that needs two lines says more than the table's name, which the tooltip has too.
+        text, second = wrapped(box.text, inside)
+        style, below = ("", second) if second else (' class="note"', fitting(box.note, inside, _SMALL))
+        note = f'<text{style} x="{left + padding:.1f}" y="{top + 32:.1f}">{escape(below)}</text>'
     parts = [
         f'<a href="{escape(box.href)}" class="box {box.kind}" data-node="{escape(box.name)}" aria-label="{escape(box.label)}">'
         f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{placed.height:.1f}" rx="5"/>'
-        f'<text x="{left + padding:.1f}" y="{base:.1f}">{escape(fitting(box.text, inside))}</text>{note}</a>'
+        f'<text x="{left + padding:.1f}" y="{base:.1f}">{escape(text)}</text>{note}</a>'
     ]
     for number, line in enumerate(box.lines):
         y = top + head + number * 20

@@ -50,7 +50,7 @@ def way_back_steps(graph: ColumnGraph, name: str, *, closeness: str = VALUE) -> 
             if edge.is_masking:
                 masking.add(edge.source)
             if edge.source not in depth:
-                depth[edge.source] = depth[one] + 1
+                depth[edge.source] = depth[one] + (graph.nodes[edge.source].layer != "raw")
                 waiting.append(edge.source)
     nodes = [(graph.nodes[one], depth[one]) for one in waiting]
     return [
