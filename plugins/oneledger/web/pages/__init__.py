@@ -6,11 +6,13 @@ from oneledger.web.pages import (
     evaluation_simulation,
     funding,
     funding_share,
+    lineage,
     overview,
     projects,
     quality,
     reports,
     sharing,
+    trace,
 )
 
 ROUTERS = (
@@ -22,6 +24,8 @@ ROUTERS = (
     funding_share.router,
     evaluation.router,
     quality.router,
+    lineage.router,
     reports.router,
     evaluation_simulation.router,
+    trace.router,
 )
