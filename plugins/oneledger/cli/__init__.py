@@ -11,7 +11,7 @@ from oneledger.settings import ConfigurationError
 
 # One module a room; each adds its verbs with ``register``.
 ROOMS = (
-    "city", "ingest", "nightly", "checks", "quarantine", "notices", "publishing", "rebuilding", "restating",
+    "city", "ingest", "nightly", "checks", "quarantine", "notices", "publishing", "metrics", "rebuilding", "restating",
     "retention", "rules", "evaluation", "findings", "backfill", "trace", "lineage", "lineage_events", "verify",
     "doctor",
 )  # fmt: skip
