@@ -246,7 +246,7 @@ def _state(value: Any, missing_count: Any) -> str:
 
 
 def _number(value: Any) -> Any:
-    """Money is a decimal in the marts; the largest sum in yuan and cents is exact as a float, and JSON knows no other."""
+    """Money is a decimal in the marts; its sums in yuan and cents are exact as floats too."""
     return float(value) if isinstance(value, decimal.Decimal) else value
 
 
