@@ -100,7 +100,14 @@ def _resource(one: Resource, file_format: str, listed: OpenData) -> dict[str, An
         "path": path,
         "format": file_format,
         "mediatype": "text/csv" if is_csv else "application/vnd.apache.parquet",
-        **({"encoding": "utf-8", "dialect": {"delimiter": ",", "lineTerminator": "\n"}} if is_csv else {}),
+        **(
+            {
+                "encoding": "utf-8",
+                "dialect": {"delimiter": ",", "lineTerminator": "\n", "quoteChar": '"', "doubleQuote": True},
+            }
+            if is_csv
+            else {}
+        ),
         "title": f"{one.title_zh} {one.title_en}",
         "title_zh": one.title_zh,
         "title_en": one.title_en,
