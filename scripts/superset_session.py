@@ -97,7 +97,7 @@ def session(published: Path, secret: str) -> None:
     said("database", {"id": database["id"], "backend": database["result"].get("driver") or "duckdb"})
     said("schemas", ask("GET", f"/database/{database['id']}/schemas/", None, token)["result"])
     dataset = ask("POST", "/dataset/", {
-        "database": database["id"], "schema": "marts", "table_name": "low_use_verdict"
+        "database": database["id"], "schema": "oneledger.marts", "table_name": "low_use_verdict"
     }, token)  # fmt: skip
     said("data set marts.low_use_verdict", {"id": dataset["id"]})
     chart = ask("POST", "/chart/data", {
