@@ -213,7 +213,8 @@ async def _opened(request: Request, visitor: Visitor, version: str, cursor_text:
     if cursor is not None:
         if "version" in request.query_params and not cursor.version.startswith(version):
             raise BadQuestionError(
-                [BadParameter("version", version, f"游标属于版本 {cursor.version}；去掉 version。 The cursor is of version "
+                [BadParameter("version", version, f"游标属于版本 {cursor.version}；去掉 version。 "
+                                                  f"The cursor is of version "
                               f"{cursor.version}; leave version away.")]
             )  # fmt: skip
         version = cursor.version
