@@ -54,7 +54,7 @@ def test_evil_text_as_a_value_of_a_text_is_a_value_and_nothing_else(client: Clie
 @pytest.mark.parametrize(
     "path",
     ["/tables/marts.'; drop table x; --", "/tables/main.duckdb_secrets", "/tables/information_schema.tables",
-     "/tables/published.marts", "/tables/marts.", "/tables/.", "/tables/marts.dim_app%00", "/tables/..%2f..%2fseals",
+     "/tables/published.marts", "/tables/marts.", "/tables/marts.dim_app%00", "/tables/..%2f..%2fseals",
      "/tables/marts.dim_app.columns", "/apps/..%2f..", "/apps/%00", "/lineage/columns/a.b.c;d",
      f"/tables/marts.{'x' * 10_000}", f"/apps/{'x' * 10_000}", "/versions/..%2f..%2fseals", "/versions/%2e%2e",
      "/versions/current%00"],
