@@ -82,8 +82,7 @@ def days(page: Page, about: Row, rows: Sequence[Row], events: Sequence[Row], qua
     ]
     marks = _marks(page, events, quarter.first_on, quarter.last_on + _ONE_DAY)
     title = page.t(
-        f"{_name(about)}：{quarter.name} 各发布端日访客",
-        f"{_name(about)}: daily visitors by release end, {quarter.name}",
+        f"{_name(about)}：{quarter.name} 各发布端日访客", f"{_name(about)}: daily visitors by release end, {quarter.name}"
     )
     return svg(usage.app_by_day(values, marks, bands, in_wan=_in_wan(page)), title=title)
 
@@ -102,9 +101,7 @@ def channel(page: Page, rows: Sequence[Row]) -> str | None:
     ]
     weak_below = rows[-1]["weak_below_share"]
     label = page.t(f"偏低线 {formats.rate(weak_below, 0)}", f"weak under {formats.rate(weak_below, 0)}")
-    title = page.t(
-        "浙里办访客占浙里办与独立APP合计的比例", "Share of Zheliban in the visitors of Zheliban and the own APP"
-    )
+    title = page.t("浙里办访客占浙里办与独立APP合计的比例", "Share of Zheliban in the visitors of Zheliban and the own APP")
     return svg(usage.channel_share(values, weak_below, label), title=title)
 
 

@@ -174,19 +174,12 @@ def _history(page: Page, app_id: str) -> list[Row]:
     shown = [*decided, *[one for one in runs if one.state == "draft" and _moment(one) > newest][-1:]]
     rows = []
     for run in sorted(shown, key=lambda one: (one.record["round"]["period_end_on"], _moment(one))):
-        found = page.reading.remembered(
-            ("app", app_id, "in run", run.run_id), lambda run=run: _in_run(page, run, app_id)
-        )
+        found = page.reading.remembered(("app", app_id, "in run", run.run_id), lambda run=run: _in_run(page, run, app_id))
         rows.append(
             {
-                "run_id": run.run_id,
-                "period": run.period,
-                "state": run.state,
-                "decided_at": run.decision.get("decided_at"),
-                "decided_by": run.decision.get("name"),
-                "created_at": run.record["created_at"],
-                "rule_version": run.record["rule_version"],
-                **found,
+                "run_id": run.run_id, "period": run.period, "state": run.state, "decided_at": run.decision.get("decided_at"),
+                "decided_by": run.decision.get("name"), "created_at": run.record["created_at"],
+                "rule_version": run.record["rule_version"], **found,
             }  # fmt: skip
         )
     return rows
@@ -198,9 +191,7 @@ def _moment(run: EvaluationRun) -> str:
 
 def _in_run(page: Page, run: EvaluationRun, app_id: str) -> Row:
     with evaluated.open_run_of(page.settings, run).reading() as tables:
-        found = tables.rows(
-            "select stars, score, status, reason_zh, reason_en from app_stars where app_id = ?", [app_id]
-        )
+        found = tables.rows("select stars, score, status, reason_zh, reason_en from app_stars where app_id = ?", [app_id])
     out_of_scope = {"stars": None, "score": None, "status": "not_applicable", "reason_zh": None, "reason_en": None}
     return found[0] if found else out_of_scope
 

@@ -160,6 +160,4 @@ def command_of(report: Mapping[str, Any], run: str) -> str:
     words = " ".join(f"{name}={value}" for name, value in subject["key"].items())
     columns = "".join(f" --column {name}" for name in subject["columns"] or ()) if subject["kind"] == "cell" else ""
     version = report["provenance"]["version"]
-    return f"oneledger trace {subject['relation']} {words}{columns}" + (
-        f" --run {run}" if run else f" --version {version}"
-    )
+    return f"oneledger trace {subject['relation']} {words}{columns}" + (f" --run {run}" if run else f" --version {version}")

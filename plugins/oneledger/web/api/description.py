@@ -62,6 +62,7 @@ _FILTERS = {
     "style": "form",
     "explode": True,
     "description": "Any column of the table (of a metric any dimension): `column=value`, or "
-    "`column__<operator>=value` with the operators eq, ne, gt, gte, lt, lte, in (values joined by commas), contains (text, either case), isnull (true or false).",
+    "`column__<operator>=value` with the operators eq, ne, gt, gte, lt, lte, in (values joined by commas), contains "
+    "(text, either case; not of metrics), isnull (true or false).",
     "schema": {"type": "object", "additionalProperties": {"type": "string"}},
 }

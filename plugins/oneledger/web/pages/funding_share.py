@@ -28,9 +28,7 @@ from oneledger.web.terms import terms_of
 
 router = APIRouter(include_in_schema=False)
 
-Percent = Annotated[
-    float | None, Query(ge=0, le=100, allow_inf_nan=False, description="per cent; the project's own when left out")
-]
+Percent = Annotated[float | None, Query(ge=0, le=100, allow_inf_nan=False, description="per cent; the project's own when left out")]
 RateState = Annotated[State | None, Query(description="reported, missing or not_applicable")]
 
 # Where nobody says anything: round numbers to start from.
@@ -77,9 +75,7 @@ def funding_share(
     satisfaction_state: RateState = None,
     budget: Annotated[
         Decimal | None,
-        Query(
-            ge=0, le=10**12, decimal_places=2, allow_inf_nan=False, description="yuan; the project's own when left out"
-        ),
+        Query(ge=0, le=10**12, decimal_places=2, allow_inf_nan=False, description="yuan; the project's own when left out"),
     ] = None,
 ) -> HTMLResponse:
     """The simulator."""

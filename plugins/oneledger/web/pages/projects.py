@@ -82,7 +82,9 @@ def projects(
             lambda: svg(charts.stage_counts(titled, page.t), title=counts_title),
         ),
         days_title=days_title,
-        days_rows=cells(titled, "title", "completed_count", "days_median", "days_so_far", "late_count", "judged_count"),
+        days_rows=cells(
+            titled, "title", "completed_count", "days_median", "days_so_far", "late_count", "judged_count"
+        ),
         days_chart=reading.remembered(
             ("projects.days", page.language), lambda: svg(charts.stage_days(titled, page.t), title=days_title)
         ),

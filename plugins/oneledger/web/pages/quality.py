@@ -59,8 +59,7 @@ def check(
         latest = [one for one in latest_results(copies.connection) if one["check_id"] == check_id]
         if not latest:
             raise HTTPException(
-                404,
-                f"没有检查 {check_id}，请从质量页选择。 There is no check {check_id}; choose one on the page Quality.",
+                404, f"没有检查 {check_id}，请从质量页选择。 There is no check {check_id}; choose one on the page Quality."
             )
         history = history_of(copies.connection, check_id, entity or None)
         trend = next(one for one in check_trends(copies.connection) if one["check_id"] == check_id)

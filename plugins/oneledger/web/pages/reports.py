@@ -48,9 +48,7 @@ def report_file(
     report = queries.find_report(page.settings, run_id)
     file = report.file(name) if report else None
     if file is None:
-        raise HTTPException(
-            404, "没有这个通报文件，请从通报页选择。 There is no such file of a report; choose one on the page Reports."
-        )
+        raise HTTPException(404, "没有这个通报文件，请从通报页选择。 There is no such file of a report; choose one on the page Reports.")
     content = file.path.read_bytes()
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise HTTPException(
@@ -62,13 +60,10 @@ def report_file(
     if file.format == "html":
         headers["Content-Security-Policy"] = _CIRCULAR_POLICY
     else:
-        headers["Content-Disposition"] = (
-            f"attachment; filename=\"{_ascii(name)}\"; filename*=UTF-8''{quote(name, safe='')}"
-        )
+        headers["Content-Disposition"] = f'attachment; filename="{_ascii(name)}"; filename*=UTF-8\'\'{quote(name, safe="")}'
     return Response(content, media_type=_TYPES.get(file.format, "application/octet-stream"), headers=headers)
 
 
 def _ascii(name: str) -> str:
-    return "".join(
-        letter if letter.isascii() and letter.isprintable() and letter not in '"\\' else "_" for letter in name
-    )
+    return "".join(letter if letter.isascii() and letter.isprintable() and letter not in '"\\' else "_" for letter in name)
+

@@ -114,8 +114,7 @@ async def trace_forward(
         return page.show("lineage/forward.html", file="", line=None, reached=None, shown=None)
     if ".." in file:
         raise HTTPException(
-            422,
-            "文件编号中不能有两个连着的点。 A file id has no two dots in a row; batches and traces show how it is written.",
+            422, "文件编号中不能有两个连着的点。 A file id has no two dots in a row; batches and traces show how it is written."
         )
     text = f"{file.strip()}:{line}" if line else file.strip()
     key = ("influence", page.reading.version.version, text)
