@@ -10,19 +10,19 @@ from oneledger.charts.render import Specification
 
 
 def score_history(
-    rows: Sequence[dict[str, Any]], bands: Sequence[dict[str, Any]], *, width: int = 520, height: int = 190,
+    rows: Sequence[dict[str, Any]], bands: Sequence[dict[str, Any]], *, width: int = 900, height: int = 190,
     palette: Palette = SCREEN,
 ) -> Specification:  # fmt: skip
     """The score by run, oldest first.
 
     Args:
-        rows: run (in words, unique), score (None when withheld or out of scope), text (stars), label.
+        rows: run (in words, unique; a bar breaks the line), score (None when withheld or out of scope), text (stars), label.
         bands: minimum_score, label: a line each.
     """
     y = {"field": "score", "type": "quantitative", "title": None, "scale": {"domain": [0, 100]}}
     x = {
         "field": "run", "type": "ordinal", "sort": None, "title": None, "scale": {"padding": 0.6},
-        "axis": {"labelLimit": 140},
+        "axis": {"labelExpr": "split(datum.label, '|')", "labelLimit": 220},
     }  # fmt: skip
     said = {"description": {"field": "label", "type": "nominal"}}
     limit = {"field": "minimum_score", "type": "quantitative"}

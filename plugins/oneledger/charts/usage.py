@@ -12,7 +12,7 @@ Row = dict[str, Any]
 
 
 def portal_trend(
-    rows: Sequence[Row], *, in_wan: bool, width: int = 520, height: int = 150
+    rows: Sequence[Row], *, in_wan: bool, width: int = 520, height: int = 140
 ) -> Specification:
     """Visitors by portal and month, a line a portal.
 
@@ -37,8 +37,8 @@ def portal_trend(
 
 
 def app_by_month(
-    rows: Sequence[Row], marks: Sequence[Row], gaps: Sequence[Row], *, in_wan: bool, width: int = 760,
-    height: int = 220, palette: Palette = SCREEN,
+    rows: Sequence[Row], marks: Sequence[Row], gaps: Sequence[Row], *, in_wan: bool, width: int = 900,
+    height: int = 240, palette: Palette = SCREEN,
 ) -> Specification:  # fmt: skip
     """Visitors of one app by month, stacked by release end, with what happened to it above.
 
@@ -55,7 +55,7 @@ def app_by_month(
             "data": {"values": list(rows)},
             "mark": {"type": "bar", "cornerRadiusEnd": 0, "width": {"band": 0.72}},
             "encoding": {
-                "x": {**_month_axis(), "timeUnit": "yearmonth"},
+                "x": _months_of_bars(rows, width),
                 "y": {**_visitors(in_wan), "stack": "zero"},
                 "color": _by("end"), "order": {"field": "order", "type": "ordinal"},
                 "description": {"field": "label", "type": "nominal"},
@@ -67,7 +67,7 @@ def app_by_month(
 
 
 def app_by_day(
-    rows: Sequence[Row], marks: Sequence[Row], gaps: Sequence[Row], *, in_wan: bool, width: int = 760,
+    rows: Sequence[Row], marks: Sequence[Row], gaps: Sequence[Row], *, in_wan: bool, width: int = 900,
     height: int = 180, palette: Palette = SCREEN,
 ) -> Specification:  # fmt: skip
     """Visitors of one app by day of one quarter, a line an end; a day without a row breaks the line.
@@ -95,7 +95,7 @@ def app_by_day(
 
 
 def channel_share(
-    rows: Sequence[Row], weak_below: float | None, weak_label: str, *, width: int = 760, height: int = 150,
+    rows: Sequence[Row], weak_below: float | None, weak_label: str, *, width: int = 900, height: int = 150,
     palette: Palette = SCREEN,
 ) -> Specification:  # fmt: skip
     """Share of the portal in the visitors of portal and own APP by month, and the line under which it counts as weak.
@@ -160,9 +160,9 @@ def _gap_bands(gaps: Sequence[Row], start: str, end: str, palette: Palette) -> S
 
 def _visitors(in_wan: bool) -> Row:
     """Counts on the axis as the reader's language groups them: in 万, or in thousands and millions."""
-    wan = "datum.value >= 10000 ? format(datum.value / 10000, ',~r') + ' 万' : format(datum.value, ',')"
-    axis: Row = {"labelExpr": wan} if in_wan else {"format": "~s"}
-    return {"field": "visitors", "type": "quantitative", "title": None, "axis": axis}
+    unit, letter = (10_000, " 万") if in_wan else (1_000, "k")
+    label = f"datum.value >= {unit} ? format(datum.value / {unit}, ',~r') + '{letter}' : format(datum.value, ',~r')"
+    return {"field": "visitors", "type": "quantitative", "title": None, "axis": {"labelExpr": label}}
 
 
 def _by(field: str) -> Row:
@@ -176,6 +176,18 @@ def _month_axis() -> Row:
         "field": "month", "type": "temporal", "title": None,
         "axis": {"labelExpr": label, "tickCount": "month", "labelOverlap": True},
     }  # fmt: skip
+
+
+def _months_of_bars(rows: Sequence[Row], width: int) -> Row:
+    """The months, each written under the middle of its bar, with the year at the first and at each January."""
+    months = sorted({row["month"][:7] for row in rows})
+    label = "month(datum.value) == 0 || datum.index == 0"
+    label += " ? [timeFormat(datum.value, '%-m'), timeFormat(datum.value, '%Y')] : timeFormat(datum.value, '%-m')"
+    axis = {
+        "labelExpr": label, "values": [{"year": int(month[:4]), "month": int(month[5:])} for month in months],
+        "labelOffset": width / max(len(months), 1) / 2, "labelOverlap": True,
+    }  # fmt: skip
+    return {"field": "month", "type": "temporal", "title": None, "timeUnit": "yearmonth", "axis": axis}
 
 
 def _day_axis() -> Row:

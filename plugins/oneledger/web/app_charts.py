@@ -132,7 +132,7 @@ def history(page: Page, rows: Sequence[Row], banded: Row | None) -> str | None:
         return None
     values = [
         {
-            "run": f"{one['period']} {page.t(*_STATES[one['state']])} {str(one['created_at'])[5:16].replace('T', ' ')}",
+            "run": f"{one['period']}|{page.t(*_STATES[one['state']])} {formats.moment(one['created_at'])}",
             "score": one["score"],
             "text": "★" * one["stars"] if one["stars"] else page.t("无星", "none"),
             "label": f"{one['period']}: {formats.number(one['score'], 2)}",

@@ -43,6 +43,10 @@ SUSPICIONS = {
     "visits_without_starts": ("只访问不办件", "visits without starts"),
     "same_value_day_after_day": ("数值连日不变", "same value day after day"), "one_end_only": ("访客集中一端", "one end only"),
 }  # fmt: skip
+SCORING = {
+    "step": ("分档", "step"), "piecewise": ("分段", "piecewise"), "pro_rata": ("按比例", "pro rata"),
+    "deduction": ("扣分", "deduction"),
+}  # fmt: skip
 # GB/T 2260.
 DISTRICTS = {
     "330500": ("湖州市", "Huzhou"), "330502": ("吴兴区", "Wuxing"), "330503": ("南浔区", "Nanxun"),
@@ -52,7 +56,7 @@ DISTRICTS = {
 _ALL = {
     "side": SIDES, "portal": PORTALS, "end": ENDS, "verdict": VERDICTS, "disposition": DISPOSITIONS, "family": FAMILIES,
     "level": LEVELS, "listing": LISTING_STATES, "request": REQUEST_STATES, "request_kind": REQUEST_KINDS,
-    "sharing": SHARING_KINDS, "module": MODULE_KINDS, "suspicion": SUSPICIONS, "district": DISTRICTS,
+    "sharing": SHARING_KINDS, "module": MODULE_KINDS, "suspicion": SUSPICIONS, "scoring": SCORING, "district": DISTRICTS,
 }  # fmt: skip
 
 
