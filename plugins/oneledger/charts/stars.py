@@ -16,7 +16,8 @@ def score_history(
     """The score by run, oldest first.
 
     Args:
-        rows: run (in words, unique; a bar breaks the line), score (None when withheld or out of scope), text (stars), label.
+        rows: run (in words, unique; ``|`` breaks the line), score (None when withheld or out of scope), text (the
+            stars), label.
         bands: minimum_score, label: a line each.
     """
     y = {"field": "score", "type": "quantitative", "title": None, "scale": {"domain": [0, 100]}}
@@ -32,7 +33,8 @@ def score_history(
         "layer": [
             {**lines, "mark": {"type": "rule", "color": palette.muted, "strokeDash": [4, 3], "opacity": 0.6},
              "encoding": {"y": limit}},
-            {**lines, "mark": {"type": "text", "align": "right", "baseline": "bottom", "dy": -3, "color": palette.muted},
+            {**lines, "mark": {"type": "text", "align": "right", "baseline": "bottom", "dy": -3,
+                               "color": palette.muted},
              "encoding": {"y": limit, "x": {"value": width - 2}, "text": {"field": "label"}}},
             {"mark": {"type": "line"}, "encoding": {"x": x, "y": y}},
             {"mark": {"type": "point", "size": 70, "filled": True, "opacity": 1}, "encoding": {"x": x, "y": y, **said}},

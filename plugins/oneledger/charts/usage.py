@@ -1,4 +1,4 @@
-"""Charts of use: visitors of the city's portals, of one app by end and month or day, and the share against its own APP."""
+"""Charts of use: visitors by portal, of one app by end and month or day, and the share against its own APP."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from oneledger.charts.render import Specification
 Row = dict[str, Any]
 
 
-def portal_trend(
-    rows: Sequence[Row], *, in_wan: bool, width: int = 520, height: int = 140
-) -> Specification:
+def portal_trend(rows: Sequence[Row], *, in_wan: bool, width: int = 520, height: int = 140) -> Specification:
     """Visitors by portal and month, a line a portal.
 
     Args:
-        rows: month (ISO), portal (in words), visitors, label (what a mark says), is_partial; visitors None breaks the line.
+        rows: month (ISO), portal (in words), visitors, label (what a mark says), is_partial; None in visitors
+            breaks the line.
     """
     line = {
         "mark": {"type": "line", "strokeWidth": 2, "interpolate": "monotone"},
@@ -171,7 +170,8 @@ def _by(field: str) -> Row:
 
 def _month_axis() -> Row:
     # Vega-Lite has no way to say "%Y only in January" but an expression.
-    label = "month(datum.value) == 0 ? [timeFormat(datum.value, '%-m'), timeFormat(datum.value, '%Y')] : timeFormat(datum.value, '%-m')"
+    label = "month(datum.value) == 0 ? [timeFormat(datum.value, '%-m'), timeFormat(datum.value, '%Y')]"
+    label += " : timeFormat(datum.value, '%-m')"
     return {
         "field": "month", "type": "temporal", "title": None,
         "axis": {"labelExpr": label, "tickCount": "month", "labelOverlap": True},

@@ -90,7 +90,8 @@ def _arithmetic(score: Mapping[str, Any]) -> Sentence:
             f"Every indicator counted: {points:.2f} of {weight:g} points.",
         )
     return (
-        f"计分指标 {weight:g} 分中得 {points:.2f} 分，折合百分为 {score['score']:.2f}；其余 {aside:g} 分权重不计入，不算失分。",
+        f"计分指标 {weight:g} 分中得 {points:.2f} 分，折合百分为 {score['score']:.2f}；"
+        f"其余 {aside:g} 分不计入，不算失分。",
         f"The indicators that count gave {points:.2f} of {weight:g} points, out of 100 that is {score['score']:.2f}; "
         f"the other weight of {aside:g} is left out and costs nothing.",
     )
