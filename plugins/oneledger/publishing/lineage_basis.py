@@ -44,6 +44,8 @@ _LEFT_OUT = frozenset({"control.outcome", "control.pending_date"})
 _LEFT_OUT_COLUMNS = {"quarantine.row": ("received", "value", "record_key")}
 # A table of more rows is kept by month, so that a night writes the months that changed.
 _ROWS_OF_ONE_PART = 200_000
+# What is looked for stands together, so that a reader skips what it does not look for.
+SORTED_BY = ("app_id", "project_id", "data_resource_id")
 _PARQUET = "format parquet, compression zstd, row_group_size 122880"
 
 
@@ -184,8 +186,7 @@ def _fingerprint(columns: dict[str, str]) -> str:
 def _order(columns: dict[str, str]) -> str:
     if "_file_id" not in columns:
         return "all"
-    # What is looked for stands together, so that a reader skips what it does not look for.
-    keys = [one for one in ("app_id", "project_id", "data_resource_id") if one in columns]
+    keys = [one for one in SORTED_BY if one in columns]
     return ", ".join(quote(one) for one in (*keys, "_file_id", "_row_number"))
 
 
