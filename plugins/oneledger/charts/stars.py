@@ -36,7 +36,7 @@ def score_history(
             {**lines, "mark": {"type": "text", "align": "right", "baseline": "bottom", "dy": -3,
                                "color": palette.muted},
              "encoding": {"y": limit, "x": {"value": width - 2}, "text": {"field": "label"}}},
-            {"mark": {"type": "line"}, "encoding": {"x": x, "y": y}},
+            {"mark": {"type": "line", "aria": False}, "encoding": {"x": x, "y": y}},
             {"mark": {"type": "point", "size": 70, "filled": True, "opacity": 1}, "encoding": {"x": x, "y": y, **said}},
             {"mark": {"type": "text", "dy": -12}, "encoding": {"x": x, "y": y, "text": {"field": "text"}, **said}},
         ],

@@ -19,7 +19,7 @@ def portal_trend(rows: Sequence[Row], *, in_wan: bool, width: int = 520, height:
             breaks the line.
     """
     line = {
-        "mark": {"type": "line", "strokeWidth": 2, "interpolate": "monotone"},
+        "mark": {"type": "line", "strokeWidth": 2, "interpolate": "monotone", "aria": False},
         "encoding": {"y": _visitors(in_wan), "color": _by("portal")},
     }
     points = {
@@ -107,7 +107,7 @@ def channel_share(
         "axis": {"format": "%", "values": [0, 0.25, 0.5, 0.75, 1]},
     }  # fmt: skip
     layers: list[Specification] = [
-        {"mark": {"type": "line", "color": palette.accent}, "encoding": {"y": share}},
+        {"mark": {"type": "line", "color": palette.accent, "aria": False}, "encoding": {"y": share}},
         {
             "mark": {"type": "point", "filled": True, "size": 36, "color": palette.accent},
             "encoding": {"y": share, "description": {"field": "label", "type": "nominal"}},
