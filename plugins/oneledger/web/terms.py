@@ -124,6 +124,11 @@ TERMS: dict[str, dict[str, tuple[str, str]]] = {
         "members_not_judged": ("部分成员未能判定", "some members could not be judged"),
         "found_value_unknown": ("发现时的值未知", "the value when found is unknown"),
     },
+    "step": {
+        "extract": ("取数", "extraction"), "load_raw": ("装载", "loading"), "admit": ("准入", "admission"),
+        "gate_sources": ("来源闸门", "gate of the sources"), "build_models": ("建模", "building"),
+        "gate_marts": ("集市闸门", "gate of the marts"), "publish": ("发布", "publishing"),
+    },
     "portal": {
         "zheliban": ("浙里办", "Zheliban"), "zhezhengding": ("浙政钉", "Zhezhengding"),
         "standalone_app": ("独立APP", "own APP"),
