@@ -104,7 +104,8 @@ def test_visitors_are_the_sums_of_the_newest_whole_month_and_missing_is_not_zero
     ("wish", "column", "value"),
     [
         ("side", "side", "governance"), ("stars", "stars_band", "none"), ("stars", "stars_band", "5"),
-        ("stars", "stars_band", "not_evaluated"), ("district", "district_code", "330523"), ("verdict", "verdict", "low_use"),
+        ("stars", "stars_band", "not_evaluated"), ("district", "district_code", "330523"),
+        ("verdict", "verdict", "low_use"),
         ("disposition", "disposition", "shut_down"), ("listing", "listing_state", "delisted"),
         ("department", "department_id", "D015"),
     ],

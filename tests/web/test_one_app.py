@@ -1,4 +1,4 @@
-"""One app on one page: use, points, stars, sharing, money and disposition, each with its state and its way to the source."""
+"""One app on one page: use, points, stars, sharing, money and disposition, each with its state."""
 
 from __future__ import annotations
 
@@ -47,9 +47,7 @@ def starred(published_home: Settings) -> str:
 
 @pytest.mark.parametrize("role", ["viewer", "auditor", "engineer"])
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_it_opens_for_every_role_in_both_languages(
-    client: ClientOf, starred: str, role: str, language: str
-) -> None:
+def test_it_opens_for_every_role_in_both_languages(client: ClientOf, starred: str, role: str, language: str) -> None:
     answer = client(role).get(f"/apps/{starred}?lang={language}")
     assert answer.status_code == 200
     assert {"zh": "为何这些星", "en": "Why this star"}[language] in answer.text
@@ -103,7 +101,9 @@ def test_an_app_out_of_scope_says_why_it_has_no_stars(client: ClientOf, publishe
     assert "未参评" in text
 
 
-def test_visitors_stand_by_end_and_month_as_in_the_mart(client: ClientOf, published_home: Settings, starred: str) -> None:
+def test_visitors_stand_by_end_and_month_as_in_the_mart(
+    client: ClientOf, published_home: Settings, starred: str
+) -> None:
     text = page_of(client, starred)
     rows = asked(published_home, "select * from marts.app_usage_month where app_id = $app_id", app_id=starred)
     assert rows
@@ -127,7 +127,8 @@ def test_a_quarter_without_data_says_so(client: ClientOf, starred: str) -> None:
 
 def test_a_promotion_is_marked_and_told_with_what_it_changed(client: ClientOf, published_home: Settings) -> None:
     shown = asked(
-        published_home, "from marts.promotion_effect where change_rate is not null order by held_on desc, app_id limit 1"
+        published_home,
+        "from marts.promotion_effect where change_rate is not null order by held_on desc, app_id limit 1",
     )[0]
     text = page_of(client, shown["app_id"])
     assert "◆" in text
@@ -139,7 +140,7 @@ def test_a_promotion_is_marked_and_told_with_what_it_changed(client: ClientOf, p
 def test_a_delisted_app_says_when_and_why(client: ClientOf, published_home: Settings) -> None:
     gone = asked(
         published_home,
-        "from marts.app_listing_history where delisted_on >= date '2022-08-01' and delisting_reason is not null limit 1",
+        "from marts.app_listing_history where delisted_on >= '2022-08-01' and delisting_reason is not null limit 1",
     )[0]
     text = page_of(client, gone["app_id"])
     assert str(gone["delisted_on"]) in text
@@ -151,7 +152,8 @@ def test_an_app_with_its_own_app_shows_the_share_and_others_have_no_such_section
     client: ClientOf, published_home: Settings
 ) -> None:
     weak = asked(
-        published_home, "from marts.channel_share_month where matter_id = '' order by month desc, zheliban_share limit 1"
+        published_home,
+        "from marts.channel_share_month where matter_id = '' order by month desc, zheliban_share limit 1",
     )[0]
     text = page_of(client, weak["app_id"])
     assert f"<b>{weak['zheliban_share'] * 100:.1f}%</b>" in text
@@ -259,7 +261,8 @@ def test_weight_that_does_not_apply_is_said_to_cost_nothing() -> None:
         explained(
             {"score": 66.67, "status": "scored", "points": 60.0, "scored_weight": 90.0, "withheld_weight": 0.0,
              "not_applicable_weight": 10.0, "reason_zh": None, "reason_en": None},
-            {"band": BANDS[0], "next_band": {**BANDS[1], "points_missing": 8.33}, "points_above_band": 6.67, "bands": BANDS},
+            {"band": BANDS[0], "next_band": {**BANDS[1], "points_missing": 8.33}, "points_above_band": 6.67,
+             "bands": BANDS},
             [indicator(), indicator(title_zh="成本", title_en="Cost", status="not_applicable", points=None, weight=10.0,
                                     reason_zh="未关联项目", reason_en="No project linked")],
         ),
@@ -289,7 +292,8 @@ def test_a_withheld_score_is_never_told_as_zero() -> None:
 
 @pytest.mark.parametrize(
     ("value", "unit", "words"),
-    [(None, "rate", "—"), (0.0, "rate", "0.0%"), (0.5, "rate", "50.0%"), (12.25, "visitors_a_day", "12.2 visitors a day"),
+    [(None, "rate", "—"), (0.0, "rate", "0.0%"), (0.5, "rate", "50.0%"),
+     (12.25, "visitors_a_day", "12.2 visitors a day"),
      (2.0, "step", "at least one approved"), (3.0, "count", "3")],
 )  # fmt: skip
 def test_a_measured_value_has_its_unit_and_a_missing_one_a_dash(value: float | None, unit: str, words: str) -> None:

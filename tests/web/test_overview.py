@@ -187,7 +187,8 @@ def test_an_ingest_alone_is_no_night(own_home: Settings) -> None:
 
 @pytest.mark.parametrize(
     ("as_of_on", "month"),
-    [("2022-10-31", "2022-10-01"), ("2022-10-30", "2022-09-01"), ("2022-01-05", "2021-12-01"), ("2024-02-29", "2024-02-01")],
+    [("2022-10-31", "2022-10-01"), ("2022-10-30", "2022-09-01"), ("2022-01-05", "2021-12-01"),
+     ("2024-02-29", "2024-02-01")],
 )  # fmt: skip
 def test_the_month_shown_is_the_newest_that_has_ended(as_of_on: str, month: str) -> None:
     assert newest_whole_month(dt.date.fromisoformat(as_of_on)) == dt.date.fromisoformat(month)

@@ -11,7 +11,9 @@ from oneledger.charts.render import Specification
 Row = dict[str, Any]
 
 
-def portal_trend(rows: Sequence[Row], *, in_wan: bool, width: int = 520, height: int = 140) -> Specification:
+def portal_trend(
+    rows: Sequence[Row], *, in_wan: bool, width: int = 520, height: int = 140, palette: Palette = SCREEN
+) -> Specification:
     """Visitors by portal and month, a line a portal.
 
     Args:
@@ -23,10 +25,14 @@ def portal_trend(rows: Sequence[Row], *, in_wan: bool, width: int = 520, height:
         "encoding": {"y": _visitors(in_wan), "color": _by("portal")},
     }
     points = {
-        "mark": {"type": "point", "size": 36, "filled": True, "opacity": 1},
+        "mark": {"type": "point", "size": 28, "filled": False, "strokeWidth": 1.6, "opacity": 1},
         "encoding": {
             "y": _visitors(in_wan), "color": _by("portal"), "description": {"field": "label", "type": "nominal"},
-            "fillOpacity": {"condition": {"test": "datum.is_partial", "value": 0}, "value": 1},
+            # A month that lacks days is a ring.
+            "fill": {
+                "condition": {"test": "datum.is_partial", "value": palette.surface}, "field": "portal",
+                "type": "nominal", "sort": None, "legend": None,
+            },
         },
     }  # fmt: skip
     return {
@@ -56,7 +62,7 @@ def app_by_month(
             "encoding": {
                 "x": _months_of_bars(rows, width),
                 "y": {**_visitors(in_wan), "stack": "zero"},
-                "color": _by("end"), "order": {"field": "order", "type": "ordinal"},
+                "color": _by("end", has_marks=bool(marks)), "order": {"field": "order", "type": "ordinal"},
                 "description": {"field": "label", "type": "nominal"},
             },
         }
@@ -84,7 +90,7 @@ def app_by_day(
             "data": {"values": list(rows)},
             "mark": {"type": "line", "strokeWidth": 1.6, "point": {"size": 14, "filled": True}},
             "encoding": {
-                "x": _day_axis(), "y": _visitors(in_wan), "color": _by("end"),
+                "x": _day_axis(), "y": _visitors(in_wan), "color": _by("end", has_marks=bool(marks)),
                 "description": {"field": "label", "type": "nominal"},
             },
         }
@@ -164,8 +170,10 @@ def _visitors(in_wan: bool) -> Row:
     return {"field": "visitors", "type": "quantitative", "title": None, "axis": {"labelExpr": label}}
 
 
-def _by(field: str) -> Row:
-    return {"field": field, "type": "nominal", "title": None, "sort": None}
+def _by(field: str, *, has_marks: bool = False) -> Row:
+    """The colour of a line or bar; signs of events stand between chart and legend."""
+    legend = {"offset": 24} if has_marks else {}
+    return {"field": field, "type": "nominal", "title": None, "sort": None, "legend": legend}
 
 
 def _month_axis() -> Row:

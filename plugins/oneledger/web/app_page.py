@@ -11,7 +11,7 @@ from oneledger.evaluation.explaining import explain_in
 from oneledger.evaluation.runs import evaluation_runs
 from oneledger.settings import ConfigurationError
 from oneledger.warehouse.evaluation_runs import EvaluationRun
-from oneledger.web import app_charts, evaluated
+from oneledger.web import app_charts, evaluated, formats
 from oneledger.web.evaluated import Standing
 from oneledger.web.page import Page
 from oneledger.web.queries import app_usage, one_app
@@ -63,6 +63,7 @@ class AppPage:
     promotions: list[Row]
     quarter: Quarter
     quarters: list[Quarter]
+    days: list[Row]
     days_missing: int
     channel_months: list[Row]
     channel_matters: list[Row]
@@ -76,6 +77,19 @@ class AppPage:
     channel_chart: str | None
     points_chart: str | None
     history_chart: str | None
+
+    @property
+    def channel_numbers(self) -> list[tuple[str, Any, Any, str]]:
+        """The numbers of the chart of shares, the newest month first."""
+        return [
+            (
+                formats.month(one["month"]),
+                one["zheliban_visitors_count"],
+                one["own_app_visitors_count"],
+                formats.rate(one["zheliban_share"]),
+            )
+            for one in reversed(self.channel_months)
+        ]
 
     @classmethod
     def of(cls, page: Page, app_id: str, quarter_name: str | None) -> AppPage | None:
@@ -111,6 +125,7 @@ class AppPage:
             promotions=app_usage.promotions(reading, app_id),
             quarter=quarter,
             quarters=_quarters(months, as_of_on, quarter),
+            days=days,
             days_missing=len({one["usage_on"] for one in days if one["is_listed"] and not one["is_reported"]}),
             channel_months=channel,
             channel_matters=app_usage.channel_matters(reading, app_id) if channel else [],
