@@ -11,6 +11,7 @@ import pytest
 from oneledger.charts.waterfall import points_waterfall
 from oneledger.evaluation.explaining import explain
 from oneledger.settings import Settings
+from oneledger.web.evaluated import evaluation_for
 from oneledger.web.queries.app_usage import Quarter
 from oneledger.web.reading import Row, VersionPool
 from oneledger.web.why_stars import measured, why
@@ -41,8 +42,11 @@ def plain(html: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def starred(published_home: Settings) -> str:
-    return first_app(published_home, "select app_id from evaluation.app_stars where stars = 4")
+def starred(story: Story) -> str:
+    """An app with four stars in the confirmed run."""
+    evaluation = evaluation_for(story.settings, story.second_version)
+    assert evaluation is not None
+    return min(row["app_id"] for row in evaluation.standings().to_pylist() if row["stars"] == 4)
 
 
 @pytest.mark.parametrize("role", ["viewer", "auditor", "engineer"])

@@ -82,7 +82,7 @@ def test_stars_are_those_of_the_confirmed_run_and_drafts_are_called_drafts(clien
 
 
 def test_a_later_confirmation_is_shown_against_the_one_before(own_home: Settings, story: Story) -> None:
-    confirm(own_home, story.corrected, name="王敏", reason="申诉成立")
+    confirm(own_home, story.corrected, name="王敏", reason="申诉成立", supersedes=story.confirmed)
     now = find_run(own_home, story.corrected).record["distribution"]
     before = find_run(own_home, story.confirmed).record["distribution"]
     text = page_of(app_over(own_home))

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query
 from fastapi import Path as PathParameter
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, HTMLResponse
 
@@ -24,8 +24,9 @@ router = APIRouter(include_in_schema=False)
 
 # A form sends an empty text for a choice that nobody made.
 _blank = BeforeValidator(lambda given: given or None)
-Code = Annotated[str | None, _blank, Query(pattern=r"^[0-9A-Za-z_.\-]{1,60}$")]
-Wish = Annotated[str | None, _blank, Query(max_length=60)]
+Code = Annotated[Annotated[str, Field(pattern=r"^[0-9A-Za-z_.\-]{1,60}$")] | None, _blank]
+Wish = Annotated[Annotated[str, Field(max_length=60)] | None, _blank]
+QuarterName = Annotated[Annotated[str, Field(pattern=r"^(19|20)\d{2}-Q[1-4]$")] | None, _blank]
 Side = Annotated[Literal["service", "governance"] | None, _blank]
 Stars = Annotated[Literal["5", "4", "3", "none", "withheld", "not_evaluated"] | None, _blank]
 Verdict = Annotated[
@@ -99,7 +100,7 @@ def download_apps(
 @router.get("/apps/{app_id}")
 def one_app(
     page: ViewerPage, app_id: AppId,
-    quarter: Annotated[str | None, _blank, Query(pattern=r"^(19|20)\d{2}-Q[1-4]$")] = None,
+    quarter: QuarterName = None,
 ) -> HTMLResponse:  # fmt: skip
     """Everything about one app."""
     shown = AppPage.of(page, app_id, quarter)
