@@ -1,6 +1,6 @@
 """The pages, a module an entry of the navigation; each has a ``router``."""
 
-from oneledger.web.pages import funding, funding_share, overview, projects, sharing
+from oneledger.web.pages import findings, funding, funding_share, overview, projects, sharing
 
 ROUTERS = (
     overview.router,
@@ -8,4 +8,5 @@ ROUTERS = (
     sharing.router,
     funding.router,
     funding_share.router,
+    findings.router,
 )

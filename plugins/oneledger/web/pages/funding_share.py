@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query
+from pydantic import BeforeValidator
 from starlette.responses import HTMLResponse
 
 from oneledger.charts import funding as charts
@@ -28,7 +29,13 @@ from oneledger.web.terms import terms_of
 
 router = APIRouter(include_in_schema=False)
 
-Percent = Annotated[float | None, Query(ge=0, le=100, allow_inf_nan=False, description="per cent; the project's own when left out")]
+# A form sends a field that was left empty as "".
+_NOT_GIVEN = BeforeValidator(lambda value: None if value == "" else value)
+Percent = Annotated[
+    float | None,
+    _NOT_GIVEN,
+    Query(ge=0, le=100, allow_inf_nan=False, description="per cent; the project's own when left out"),
+]
 RateState = Annotated[State | None, Query(description="reported, missing or not_applicable")]
 
 # Where nobody says anything: round numbers to start from.
@@ -75,6 +82,7 @@ def funding_share(
     satisfaction_state: RateState = None,
     budget: Annotated[
         Decimal | None,
+        _NOT_GIVEN,
         Query(ge=0, le=10**12, decimal_places=2, allow_inf_nan=False, description="yuan; the project's own when left out"),
     ] = None,
 ) -> HTMLResponse:
