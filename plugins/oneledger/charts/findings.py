@@ -38,7 +38,12 @@ def metric_history(
     known = [one for one in values if one["value"] is not None]
     days = [row["measured_on"] for row in rows] + [one for one in (remedy_on,) if one]
     first, last = min(days) - dt.timedelta(days=6), max(days) + dt.timedelta(days=6)
-    x = {"type": "temporal", "title": None, "axis": {"format": "%Y-%m", "tickCount": "month", "labelOverlap": True},
+    # A month is measured on its last day: the tick stands there, under the month's name.
+    ticks = [
+        {"year": one.year, "month": one.month, "date": one.day, "utc": True}
+        for one in (row["measured_on"] for row in rows)
+    ]
+    x = {"type": "temporal", "title": None, "axis": {"format": "%Y-%m", "values": ticks, "labelOverlap": True},
          "scale": {"domain": [first.isoformat(), last.isoformat()]}}  # fmt: skip
     y = {"type": "quantitative", "title": None, "axis": {"format": ".0%" if is_rate else "~s"},
          "scale": {"zero": True}}  # fmt: skip
@@ -56,8 +61,8 @@ def metric_history(
                                      "text": t("整改 %s", "remedy %s") % remedy_on}]}}  # fmt: skip
         layers += [
             {**data, "mark": {"type": "rule", "color": palette.muted}, "encoding": {"x": {**x, "field": "on"}}},
-            {**data, "mark": {"type": "text", "align": "right", "dx": -5, "color": palette.muted, "fontSize": 11},
-             "encoding": {"x": {**x, "field": "on"}, "y": {"value": 6}, "text": {"field": "text"}}},
+            {**data, "mark": {"type": "text", "color": palette.muted, "fontSize": 11},
+             "encoding": {"x": {**x, "field": "on"}, "y": {"value": -9}, "text": {"field": "text"}}},
         ]  # fmt: skip
     if found is not None and all(row["measured_on"] != found[0] for row in rows):
         known.insert(0, {"on": found[0].isoformat(), "value": found[1], "state": "other",

@@ -24,6 +24,8 @@ router = APIRouter(include_in_schema=False)
 
 State = Literal["open", "closing", "closed", "reopened", "cannot_determine", "overdue"]
 Empty = Literal[""]
+# Enough to see what it is about; the query beside it lists all.
+EVIDENCE_ROWS = 10
 STATES = {
     "open": ("未整改", "open"), "closing": ("整改中", "closing"), "closed": ("已销号", "closed"),
     "reopened": ("回退", "reopened"), "cannot_determine": ("无法判定", "cannot determine"), "overdue": ("超期", "overdue"),
@@ -70,7 +72,8 @@ def finding(
         shown = page.reading.remembered(
             ("finding", finding_id),
             lambda: show_finding(
-                page.settings, int(number), page.reading.version.version, list_year=int(year) if year else None
+                page.settings, int(number), page.reading.version.version,
+                list_year=int(year) if year else None, rows=EVIDENCE_ROWS,
             ),
         )
     except ConfigurationError as error:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from starlette.responses import HTMLResponse
 
 from oneledger.charts import funding as charts
@@ -32,9 +32,14 @@ router = APIRouter(include_in_schema=False)
 # A form sends a field that was left empty as "".
 _NOT_GIVEN = BeforeValidator(lambda value: None if value == "" else value)
 Percent = Annotated[
-    float | None,
+    Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None,
     _NOT_GIVEN,
-    Query(ge=0, le=100, allow_inf_nan=False, description="per cent; the project's own when left out"),
+    Query(description="per cent; the project's own when left out"),
+]
+Yuan = Annotated[
+    Annotated[Decimal, Field(ge=0, le=10**12, decimal_places=2, allow_inf_nan=False)] | None,
+    _NOT_GIVEN,
+    Query(description="yuan; the project's own when left out"),
 ]
 RateState = Annotated[State | None, Query(description="reported, missing or not_applicable")]
 
@@ -80,11 +85,7 @@ def funding_share(
     online_state: RateState = None,
     usage_state: RateState = None,
     satisfaction_state: RateState = None,
-    budget: Annotated[
-        Decimal | None,
-        _NOT_GIVEN,
-        Query(ge=0, le=10**12, decimal_places=2, allow_inf_nan=False, description="yuan; the project's own when left out"),
-    ] = None,
+    budget: Yuan = None,
 ) -> HTMLResponse:
     """The simulator."""
     reading = page.reading
