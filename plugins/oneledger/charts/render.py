@@ -77,7 +77,10 @@ def _config(palette: Palette) -> dict[str, Any]:
         },
         "axisX": {"grid": False, "labelAngle": 0},
         "axisY": {"tickCount": 4},
-        "legend": {**text, "labelFontSize": 12, "orient": "top", "direction": "horizontal", "symbolType": "circle", "title": None},
+        "legend": {
+            **text, "labelFontSize": 12, "orient": "top", "direction": "horizontal", "symbolType": "circle",
+            "title": None,
+        },
         "header": text,
         "range": {"category": list(palette.series)},
         "bar": {"color": palette.accent, "cornerRadiusEnd": 2},

@@ -1,12 +1,33 @@
 """The pages, a module an entry of the navigation; each has a ``router``."""
 
-from oneledger.web.pages import findings, funding, funding_share, overview, projects, sharing
+from oneledger.web.pages import (
+    apps,
+    evaluation,
+    evaluation_simulation,
+    findings,
+    funding,
+    funding_share,
+    lineage,
+    overview,
+    projects,
+    quality,
+    reports,
+    sharing,
+    trace,
+)
 
 ROUTERS = (
     overview.router,
+    apps.router,
     projects.router,
     sharing.router,
     funding.router,
     funding_share.router,
+    evaluation.router,
     findings.router,
+    quality.router,
+    lineage.router,
+    reports.router,
+    evaluation_simulation.router,
+    trace.router,
 )

@@ -1,1 +1,1 @@
-"""The questions that pages ask a published version, a module a place: functions from a ``Reading`` to rows."""
+"""What the pages ask of a published version, a module a place: SQL, and the shapes of the answers."""
