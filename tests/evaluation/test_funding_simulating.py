@@ -22,8 +22,8 @@ def test_every_project_at_its_own_rates_gets_the_share_that_is_published(story: 
     with open_version(story.settings, version) as connection:
         rows = connection.execute(
             "select budget_year, online_rate, online_state, usage_rate, usage_state, satisfaction_rate,"
-            " satisfaction_state, budget_cny, linked_apps_count, current_state, current_share, current_payable_cny,"
-            " combined_rate from evaluation.funding_share where not is_frozen order by project_id, budget_year"
+            " satisfaction_state, budget_cny, linked_apps_count, state, share, payable_cny, combined_rate"
+            " from evaluation.funding_share order by project_id, budget_year"
         ).fetchall()
     cases = [
         FundingCase(row[0], TriedRate(row[1], row[2]), TriedRate(row[3], row[4]), TriedRate(row[5], row[6]), *row[7:9])

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from oneledger.findings.reading import list_findings, show_finding
+from oneledger.findings.reply import passage
 from oneledger.settings import Settings
 
 from .conftest import ClientOf
@@ -44,7 +45,7 @@ def test_each_finding_answers_in_both_languages_with_its_state_metrics_and_remed
     for metric in shown["metrics"]:
         assert metric[f"title_{language}"] in text
         assert metric[f"remedy_{language}"] in text
-        assert re.search(rf'(证据：|Evidence: ){metric["evidence_count"]:,} (行|rows)', text)
+        assert re.search(rf"(证据：|Evidence: ){metric['evidence_count']:,} (行|rows)", text)
 
 
 def test_each_row_of_evidence_leads_to_its_trace(client: ClientOf, published_home: Settings) -> None:
@@ -96,6 +97,15 @@ def test_the_reply_is_quoted_in_its_own_words(client: ClientOf) -> None:
     text = client("viewer").get("/findings/10?lang=en").text
     assert "48个尚未得星" in text
     assert "E95417299/2022-00226" in text
+
+
+def test_the_reply_answers_each_finding_of_the_list(published_home: Settings) -> None:
+    for item in list_findings(published_home)["items"]:
+        found = passage(item["list_year"], item["title_zh"])
+        assert found is not None
+        assert found.number == item["finding_number"]
+    assert passage(2022, "别的城市的问题") is None
+    assert passage(2021, "项目统筹管理不够到位") is None
 
 
 def test_an_unknown_finding_is_named_with_those_that_there_are(client: ClientOf) -> None:

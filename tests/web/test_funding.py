@@ -58,8 +58,8 @@ def test_the_simulator_opens_a_project_with_its_own_rates_and_says_its_share(
 ) -> None:
     rows = of_version(
         published_home,
-        "select any_value(project_id), any_value(budget_year), current_share from evaluation.funding_share"
-        " where current_state = 'computed' group by current_share",
+        "select any_value(project_id), any_value(budget_year), share from evaluation.funding_share"
+        " where state = 'computed' group by share",
     )
     assert rows
     for project_id, year, share in rows:
@@ -73,8 +73,8 @@ def test_the_simulator_opens_a_project_with_its_own_rates_and_says_its_share(
 def test_sending_the_form_as_it_stands_changes_nothing(client: ClientOf, published_home: Settings) -> None:
     project_id, year, payable = of_version(
         published_home,
-        "select project_id, budget_year, current_payable_cny from evaluation.funding_share"
-        " where current_state = 'computed' and satisfaction_rate is not null"
+        "select project_id, budget_year, payable_cny from evaluation.funding_share"
+        " where state = 'computed' and satisfaction_rate is not null"
         " order by satisfaction_rate * 100 - floor(satisfaction_rate * 100) desc limit 1",
     )[0]
     address = f"/funding/share?lang=en&project_id={project_id}&year={year}"

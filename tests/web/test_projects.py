@@ -12,7 +12,12 @@ from oneledger.settings import Settings
 
 from .conftest import ClientOf
 
-PATHS = ("/projects", "/projects/gaps", "/projects/gaps?kind=spending_without_project", "/projects/gaps?kind=project_without_app")
+PATHS = (
+    "/projects",
+    "/projects/gaps",
+    "/projects/gaps?kind=spending_without_project",
+    "/projects/gaps?kind=project_without_app",
+)
 PROJECT_LINK = re.compile(r'<td><a href="/projects/(XM\w+)">')
 
 
@@ -103,9 +108,7 @@ def test_gaps_are_listed_without_those_that_have_a_plain_reason_unless_asked(
         assert (f"{count:,} in all" in text) if count else ("There is no gap of this kind" in text)
 
 
-def test_one_project_shows_its_stages_its_money_and_where_they_lead(
-    client: ClientOf, published_home: Settings
-) -> None:
+def test_one_project_shows_its_stages_its_money_and_where_they_lead(client: ClientOf, published_home: Settings) -> None:
     project_id, name = of_version(
         published_home,
         "select project_id, any_value(project.project_name) from marts.dim_project as project"

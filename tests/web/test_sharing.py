@@ -60,7 +60,7 @@ def test_requests_of_two_departments_are_as_many_as_the_network_says(
     requester, provider, count = of_version(
         published_home,
         "select department_id, provider_department_id, count(*) as requests from marts.sharing_request"
-        " group by all order by requests desc, all limit 1",
+        " group by all order by requests desc, 1, 2 limit 1",
     )[0]
     text = client("viewer").get(f"/sharing/requests?lang=en&state=all&requester={requester}&provider={provider}").text
     assert f"{count:,} in all" in text

@@ -68,7 +68,8 @@ def metric_history(
         known.insert(0, {"on": found[0].isoformat(), "value": found[1], "state": "other",
                          "label": f"{found[0]}: {t('发现时', 'when found')}"})  # fmt: skip
     layers += [
-        {"data": {"values": values}, "mark": {"type": "line", "color": palette.accent, "invalid": "break-paths-show-domains"},
+        {"data": {"values": values},
+         "mark": {"type": "line", "color": palette.accent, "invalid": "break-paths-show-domains"},
          "encoding": {"x": {**x, "field": "on"}, "y": {**y, "field": "value"}}},
         {
             "data": {"values": known}, "mark": {"type": "point", "size": 80, "opacity": 1, "strokeWidth": 2},

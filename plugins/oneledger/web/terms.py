@@ -26,11 +26,13 @@ TERMS: dict[str, dict[str, tuple[str, str]]] = {
         "missing": ("无阶段记录", "no stage recorded"),
     },
     "stage_state": {
-        "completed": ("已完成", "completed"), "current": ("当前", "current"), "not_recorded": ("无记录", "not recorded"),
+        "completed": ("已完成", "completed"), "current": ("当前", "current"),
+        "not_recorded": ("无记录", "not recorded"),
         "not_reached": ("未到达", "not reached"),
     },
     "funding_source": {
-        "it_special_fund": ("信息化专项资金", "IT special fund"), "department_budget": ("部门预算", "department budget"),
+        "it_special_fund": ("信息化专项资金", "IT special fund"),
+        "department_budget": ("部门预算", "department budget"),
         "upper_level_grant": ("上级补助", "upper-level grant"), "self_raised": ("自筹", "self-raised"),
     },
     "scope_reason": {

@@ -15,6 +15,7 @@ from oneledger.findings.reply import passage
 from oneledger.settings import ConfigurationError
 from oneledger.web import formats
 from oneledger.web.language import Language
+from oneledger.web.listing import NOT_GIVEN
 from oneledger.web.page import Page, ViewerPage
 from oneledger.web.queries import findings as ask
 from oneledger.web.reading import Row
@@ -23,19 +24,19 @@ from oneledger.web.terms import term, terms_of
 router = APIRouter(include_in_schema=False)
 
 State = Literal["open", "closing", "closed", "reopened", "cannot_determine", "overdue"]
-Empty = Literal[""]
 # Enough to see what it is about; the query beside it lists all.
 EVIDENCE_ROWS = 10
 STATES = {
     "open": ("未整改", "open"), "closing": ("整改中", "closing"), "closed": ("已销号", "closed"),
-    "reopened": ("回退", "reopened"), "cannot_determine": ("无法判定", "cannot determine"), "overdue": ("超期", "overdue"),
+    "reopened": ("回退", "reopened"), "cannot_determine": ("无法判定", "cannot determine"),
+    "overdue": ("超期", "overdue"),
 }  # fmt: skip
 
 
 @router.get("/findings")
 def findings(
     page: ViewerPage,
-    state: Annotated[State | Empty, Query()] = "",
+    state: Annotated[State | None, NOT_GIVEN] = None,
     office: Annotated[str, Query(max_length=60)] = "",
 ) -> HTMLResponse:
     """The list."""
@@ -72,8 +73,11 @@ def finding(
         shown = page.reading.remembered(
             ("finding", finding_id),
             lambda: show_finding(
-                page.settings, int(number), page.reading.version.version,
-                list_year=int(year) if year else None, rows=EVIDENCE_ROWS,
+                page.settings,
+                int(number),
+                page.reading.version.version,
+                list_year=int(year) if year else None,
+                rows=EVIDENCE_ROWS,
             ),
         )
     except ConfigurationError as error:

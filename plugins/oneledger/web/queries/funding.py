@@ -126,9 +126,7 @@ def departments(reading: Reading, budget_year: int) -> list[Row]:
     )
 
 
-def ledger_projects(
-    reading: Reading, *, ledger: str | None, waiting: Waiting, sort: str, page: int
-) -> Listing:
+def ledger_projects(reading: Reading, *, ledger: str | None, waiting: Waiting, sort: str, page: int) -> Listing:
     """Projects of the ledgers by how far their money is; ``waiting`` are those that are not spent yet.
 
     Args:
