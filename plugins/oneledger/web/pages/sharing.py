@@ -37,7 +37,8 @@ CapabilitySort = Literal[
 STATES = {
     "all": ("全部", "all"), "open": ("待审批", "waiting for approval"),
     "late": ("待审批且超时", "waiting, past the limit"),
-    "approved": ("已批待开通", "approved, not opened"), "rejected": ("已驳回", "rejected"), "opened": ("已开通", "opened"),
+    "approved": ("已批待开通", "approved, not opened"), "rejected": ("已驳回", "rejected"),
+    "opened": ("已开通", "opened"),
 }  # fmt: skip
 
 
