@@ -67,7 +67,7 @@ def results_of(
             with result as (
                 select
                     stars.app_id, coalesce(population.app_name, stars.app_id) as app_name, population.side,
-                    population.family, stars.stars, round(stars.score, 2) as score, stars.status, {_BAND} as band,
+                    population.family, stars.stars, stars.score, stars.status, {_BAND} as band,
                     stars.reason_zh, stars.reason_en, stars.withheld_weight, stars.not_applicable_weight
                 from app_stars as stars
                 left join population using (app_id)
