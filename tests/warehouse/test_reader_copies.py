@@ -11,7 +11,10 @@ from oneledger.warehouse.connection import open_warehouse
 from oneledger.warehouse.control import create_control_tables
 from oneledger.warehouse.reader_copies import copies_folder, open_reader_copies, write_reader_copies
 
-FIRST = "('r1', 'zheliban', 'usage', 'b', 'f', 1, 'c', 'v', 'rule', '空', 'empty', '补', 'fill', '{}', now()::timestamp, null)"
+FIRST = (
+    "('r1', 'zheliban', 'usage', 'b', 'f', 1, 'c', 'v', 'rule', '空', 'empty', '补', 'fill', '{}', now()::timestamp,"
+    " null)"
+)
 SECOND = FIRST.replace("'r1'", "'r2'")
 
 

@@ -1,4 +1,4 @@
-"""Pages of the evaluation: what a run says, who may decide, what moved between two runs, a change of rules tried out."""
+"""Pages of the evaluation: what a run says, who may decide, what moved between runs, a change of rules tried out."""
 
 from __future__ import annotations
 

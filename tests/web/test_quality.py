@@ -86,9 +86,17 @@ def kept_out(story: Story, tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
         create_gate_table(connection)
         for number, (rule_id, columns, key, record) in enumerate(KEPT_OUT, start=1):
             connection.execute(
-                "insert into quarantine.row values ('20221006T020000Z-aaaaaa', 'zheliban', 'usage', ?, ?, ?, ?, '值', ?,"
-                " '原因', 'the reason', '更正后重报', 'deliver again', ?, timestamp '2022-10-06 02:00:00', ?)",
-                [batch_id, f"{batch_id}/usage_20221005.csv.gz", 100 + number, columns, rule_id, json.dumps(record), key],
+                "insert into quarantine.row values ('20221006T020000Z-aaaaaa', 'zheliban', 'usage', ?, ?, ?, ?, '值',"
+                " ?, '原因', 'the reason', '更正后重报', 'deliver again', ?, timestamp '2022-10-06 02:00:00', ?)",
+                [
+                    batch_id,
+                    f"{batch_id}/usage_20221005.csv.gz",
+                    100 + number,
+                    columns,
+                    rule_id,
+                    json.dumps(record),
+                    key,
+                ],
             )
         write_reader_copies(connection, settings)
     return app_over(settings)
@@ -141,8 +149,8 @@ def test_every_row_of_every_batch_is_accounted_for(client: ClientOf, published_h
 @pytest.mark.parametrize(
     "address",
     [
-        "/quality?show=none", "/quality/checks/freshness?page=0", "/quality/checks/a%3Bb", "/quality/quarantine?source=a'b",
-        "/quality/quarantine?page=x", "/quality/quarantine?batch=%3Cscript%3E", "/quality/batches?quarantined=no",
+        "/quality?show=none", "/quality/checks/freshness?page=0", "/quality/checks/a%3Bb",
+        "/quality/quarantine?source=a'b", "/quality/quarantine?page=x", "/quality/quarantine?batch=%3Cscript%3E", "/quality/batches?quarantined=no",
     ],
 )  # fmt: skip
 def test_a_wrong_parameter_is_told(client: ClientOf, address: str) -> None:

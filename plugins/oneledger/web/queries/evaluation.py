@@ -59,7 +59,9 @@ def results_of(
         page: from 1, ``PAGE_ROWS`` each.
     """
     column, direction = sort.removeprefix("-"), "desc" if sort.startswith("-") else "asc"
-    where = "($text = '' or contains(lower(app_name), lower($text)) or app_id = $text) and ($band is null or band = $band)"
+    where = (
+        "($text = '' or contains(lower(app_name), lower($text)) or app_id = $text) and ($band is null or band = $band)"
+    )
     with _opened(run, "app_stars", "population") as connection:
         rows = _rows(
             connection,

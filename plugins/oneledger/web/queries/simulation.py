@@ -135,7 +135,7 @@ def run_simulation(settings: Settings, version: PublishedVersion, rules: RuleSet
 
 
 def draft_text(rules: RuleSet, choice: Choice) -> str:
-    """The choice as a draft for ``oneledger evaluate --rules`` and ``simulate --rules``; empty when it changes nothing."""
+    """The choice as a draft for ``evaluate --rules`` and ``simulate --rules``; empty when it changes nothing."""
     changed = _changed(rules, {(one.table, one.key): one.value for one in choice.changed})
     return draft_of(rules, rescale(changed) if choice.is_rescaled else changed)
 
