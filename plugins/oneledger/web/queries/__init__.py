@@ -1,1 +1,1 @@
-"""What the pages ask, a module a place: functions that take a reading of a version and return typed rows."""
+"""What the pages ask of a published version, a module a place: SQL, and the shapes of the answers."""
