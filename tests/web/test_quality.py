@@ -150,7 +150,8 @@ def test_every_row_of_every_batch_is_accounted_for(client: ClientOf, published_h
     "address",
     [
         "/quality?show=none", "/quality/checks/freshness?page=0", "/quality/checks/a%3Bb",
-        "/quality/quarantine?source=a'b", "/quality/quarantine?page=x", "/quality/quarantine?batch=%3Cscript%3E", "/quality/batches?quarantined=no",
+        "/quality/quarantine?source=a'b", "/quality/quarantine?page=x",
+        "/quality/quarantine?batch=%3Cscript%3E", "/quality/batches?quarantined=no",
     ],
 )  # fmt: skip
 def test_a_wrong_parameter_is_told(client: ClientOf, address: str) -> None:
