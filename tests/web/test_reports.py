@@ -32,13 +32,15 @@ def home(story: Story, tmp_path: Path) -> Path:
         (folder / name).write_bytes(content)
         parts = name.split(".")
         files.append(
-            {"name": name, "language": parts[1] if len(parts) == 3 else "", "format": parts[-1],
+            {"name": name, "language": parts[1] if len(parts) == 3 else "both", "format": parts[-1],
              "sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
         )  # fmt: skip
     (folder / "notes.txt").write_text("not of the report")
     record = {
         "run_id": story.confirmed, "version": story.first_version, "period": "2022-Q3",
-        "made_at": "2026-11-25T20:00:00", "languages": ["zh", "en"], "files": files, "anchor": "ab" * 32,
+        "title_zh": "评价结果通报", "title_en": "Circular of the evaluation", "is_draft": False, "is_synthetic": True,
+        "confirmed_by": "王敏", "confirmed_at": "2026-11-25T20:00:00.000", "anchor": "ab" * 32, "sequence": 7,
+        "files": files,
     }  # fmt: skip
     (folder / "report.json").write_text(json.dumps(record), "utf-8")
     return tmp_path
@@ -95,6 +97,14 @@ def test_a_file_that_was_changed_is_not_given_out(home: Path, story: Story) -> N
     answer = client_of(app_over(settings_of(home)), "viewer").get(f"/reports/{story.confirmed}/workbook.xlsx")
     assert answer.status_code == 409
     assert "SHA-256" in answer.text
+
+
+def test_a_record_that_cannot_be_read_is_named_and_hides_no_other(home: Path, story: Story) -> None:
+    (home / "reports" / "2022-Q2-broken").mkdir()
+    (home / "reports" / "2022-Q2-broken" / "report.json").write_text("{")
+    text = client_of(app_over(settings_of(home)), "viewer").get("/reports").text
+    assert "oneledger report --run 2022-Q2-broken" in text
+    assert f"/reports/{story.confirmed}/workbook.xlsx" in text
 
 
 def test_nobody_reads_no_report(home: Path, story: Story) -> None:

@@ -19,7 +19,7 @@ from oneledger.warehouse.evaluation_runs import EvaluationRun
 from oneledger.web.access import Role
 from oneledger.web.page import EngineerPage, Page, ViewerPage
 from oneledger.web.queries import evaluation as queries
-from oneledger.web.queries.reports import report_of_run
+from oneledger.web.queries.reports import find_report
 
 router = APIRouter(include_in_schema=False)
 
@@ -67,7 +67,7 @@ def run(
         chosen={"q": q, "stars": stars, "sort": sort, "page": number},
         superseded_by=queries.superseded_by(page.settings, shown) if shown.state == "superseded" else None,
         in_force=queries.in_force_of_round(page.settings, shown) if shown.state == "draft" else None,
-        report=report_of_run(page.settings, shown.run_id),
+        report=find_report(page.settings, shown.run_id),
         may_decide=page.visitor.role >= Role.ENGINEER,
         decided=decided,
     )
