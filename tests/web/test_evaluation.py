@@ -297,3 +297,17 @@ def test_a_simulation_writes_nothing(client: ClientOf, story: Story) -> None:
     assert files() == before
     # Generous: a loaded machine computes it with everything else.
     assert (dt.datetime.now(dt.UTC) - begun).total_seconds() < 20
+
+
+def test_before_any_run_the_page_shows_what_the_nightly_computed(story: Story, tmp_path: Path) -> None:
+    (tmp_path / "published").symlink_to(story.home / "published")
+    client = client_of(app_over(settings_of(tmp_path)), "viewer")
+    with duckdb.connect() as connection:
+        marts = story.home / "published" / "current" / "marts.duckdb"
+        connection.execute(f"attach '{marts}' as version (read_only)")
+        five = connection.execute("select count(*) from version.evaluation.app_stars where stars = 5").fetchall()[0][0]
+    text = client.get("/evaluation?lang=en").text
+    assert "nobody froze or confirmed them" in text
+    assert re.search(rf'5 stars</span>\s*<span class="value">{five}<', text)
+    assert "oneledger evaluate" in text
+    assert client.get("/evaluation/compare").status_code == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, HTTPException, Query
@@ -37,9 +38,11 @@ def evaluation(page: ViewerPage) -> HTMLResponse:
     """The result in force, and every run."""
     runs = list(reversed(evaluation_runs(page.settings)))
     shown = preferred_run(page.settings)
+    live = page.reading.remembered(("live stars",), lambda: queries.live_stars(page.reading)) if shown is None else []
     return page.show(
         "evaluation/index.html",
         runs=runs,
+        live=live,
         shown=shown,
         histogram=_histogram(page, shown) if shown else None,
         withheld=_withheld(page, shown) if shown else None,
@@ -183,16 +186,34 @@ def _withheld(page: Page, run: EvaluationRun) -> queries.Withheld:
     return page.reading.remembered(("withheld", run.run_id), lambda: queries.withheld_in(run))
 
 
-def _histogram(page: Page, run: EvaluationRun) -> str:
+@dataclass(frozen=True)
+class Drawn:
+    """A chart and the numbers in it, a row a mark."""
+
+    svg: str
+    rows: list[tuple[Any, ...]]
+
+
+def _bins(page: Page, run: EvaluationRun) -> list[dict[str, Any]]:
+    return page.reading.remembered(("score bins", run.run_id), lambda: queries.score_bins(run, charts.BIN))
+
+
+def _histogram(page: Page, run: EvaluationRun) -> Drawn:
+    bins = _bins(page, run)
     titles = {**band_titles(page), "score": page.t("得分", "score"), "apps": page.t("应用数", "apps")}
     lines = [(f"{stars}★ {score:g}", score) for stars, score in queries.star_cut_offs(run)]
-    return page.reading.remembered(
+    drawn = page.reading.remembered(
         ("histogram", run.run_id, page.language),
         lambda: render.svg(
-            charts.score_histogram(queries.score_bins(run, charts.BIN), lines, titles=titles),
+            charts.score_histogram(bins, lines, titles=titles),
             title=page.t(f"{run.period} 各应用得分分布", f"Scores of the apps, {run.period}"),
         ),
     )
+    rows = [
+        (f"{one['from_score']}–{one['from_score'] + charts.BIN}", titles[one["band"]], one["apps_count"])
+        for one in bins
+    ]
+    return Drawn(drawn, rows)
 
 
 def _before_and_after(page: Page, first: EvaluationRun, second: EvaluationRun) -> str:

@@ -13,6 +13,7 @@ from oneledger.charts import render
 from oneledger.quality.quarantine import Filter, quarantine_counts
 from oneledger.quality.results import check_trends, history_of, latest_results
 from oneledger.web.access import Role
+from oneledger.web.formats import moment
 from oneledger.web.page import Page, ViewerPage
 from oneledger.web.queries import quality as queries
 
@@ -71,6 +72,7 @@ def check(
         latest=latest,
         trend=trend,
         drawn=page.reading.remembered(("check history", check_id, token, page.language), lambda: _drawn(page, trend)),
+        history_rows=[(moment(one["checked_at"]), one["judged_count"], one["failed_count"]) for one in trend["runs"]],
         entity=entity,
         history=shown[skipped : skipped + queries.PAGE_ROWS],
         total=len(shown),

@@ -16,6 +16,7 @@ from oneledger.evaluation.runs import evaluation_runs
 from oneledger.publishing.evaluation_basis import RULES_DIR
 from oneledger.settings import Settings
 from oneledger.warehouse.evaluation_runs import EvaluationRun
+from oneledger.web.reading import Reading
 
 PAGE_ROWS = 50
 Band = Literal["5", "4", "3", "none", "withheld"]
@@ -86,6 +87,14 @@ def results_of(
         if not rows and page > 1:
             return Results([], results_of(run, text=text, band=band, sort=sort).total)
     return Results(rows, total)
+
+
+def live_stars(reading: Reading) -> list[dict[str, Any]]:
+    """Apps by period and stars as the nightly computed them for this version; what is shown before there is any run."""
+    return reading.rows(
+        f"select period, {_BAND} as band, count(*) as apps_count from evaluation.app_stars as stars group by all"
+        " order by period desc, band"
+    )
 
 
 def score_bins(run: EvaluationRun, width: int) -> list[dict[str, Any]]:
