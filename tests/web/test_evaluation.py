@@ -76,10 +76,27 @@ def test_the_results_are_searched_by_name_and_by_id(client: ClientOf, story: Sto
     assert "没有符合条件的应用" in client("viewer").get(address, params={"q": "没有这样的应用", "lang": "zh"}).text
 
 
+def test_the_results_are_taken_away_as_they_are_filtered(client: ClientOf, story: Story, tmp_path: Path) -> None:
+    run = find_run(story.settings, story.confirmed)
+    answer = client("viewer").get(f"/evaluation/runs/{story.confirmed}/results.csv?stars=4")
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert story.confirmed in answer.headers["content-disposition"]
+    path = tmp_path / "results.csv"
+    path.write_bytes(answer.content)
+    with duckdb.connect() as connection:
+        given = connection.execute(f"select app_id, round(score, 9) from read_csv('{path}') order by app_id").fetchall()
+        expected = connection.execute(
+            f"select app_id, round(score, 9) from read_parquet('{run.result_path('app_stars')}') where stars = 4"
+            " order by app_id"
+        ).fetchall()
+    assert given == expected != []
+
+
 @pytest.mark.parametrize(
     "address",
     [
         "/evaluation/runs/{run}?stars=6",
+        "/evaluation/runs/{run}/results.csv?sort=1",
         "/evaluation/runs/{run}?sort=score;drop",
         "/evaluation/runs/{run}?page=0",
         "/evaluation/compare?movement=sideways",

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, HTTPException, Query
 from fastapi import Path as PathParameter
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from oneledger.charts import evaluation as charts
 from oneledger.charts import render
@@ -73,6 +73,23 @@ def run(
         report=find_report(page.settings, shown.run_id),
         may_decide=page.visitor.role >= Role.ENGINEER,
         decided=decided,
+    )
+
+
+@router.get("/evaluation/runs/{run_id}/results.csv")
+def results_file(
+    page: ViewerPage,
+    run_id: RunName,
+    q: SearchText = "",
+    stars: Literal["", "5", "4", "3", "none", "withheld"] = "",
+    sort: queries.ResultSort = "-score",
+) -> StreamingResponse:
+    """The results of a run as CSV, with the same filter as its page."""
+    shown = _run(page, run_id)
+    return StreamingResponse(
+        queries.results_as_csv(shown, text=q, band=stars or None, sort=sort),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{shown.run_id}.csv"'},
     )
 
 
