@@ -1,5 +1,5 @@
 """The pages, a module an entry of the navigation; each has a ``router``."""
 
-from oneledger.web.pages import lineage, overview, trace
+from oneledger.web.pages import catalogue, lineage, overview, trace
 
-ROUTERS = (overview.router, lineage.router, trace.router)
+ROUTERS = (overview.router, lineage.router, catalogue.router, trace.router)
