@@ -93,6 +93,7 @@ def metrics(page: ViewerPage) -> HTMLResponse:
         "catalogue/metrics.html",
         evaluation=reading.remembered(("evaluation-metrics",), lambda: queries.evaluation_metrics(reading)),
         semantic=reading.remembered(("semantic-metrics",), lambda: queries.semantic_metrics(reading)),
+        unit_titles=queries.METRIC_UNITS,
     )
 
 
@@ -185,9 +186,12 @@ def _rule_page(page: Page, name: str) -> HTMLResponse:
     flow = flow_of(page.settings, page.reading)
     relation, rows = _rule(flow, name)
     day = page.reading.version.as_of_on
+    names = list(rows[0]) if rows else []
+    empty = [one for one in names if not any(row[one] for row in rows) and one != "effective_to"]
     about = next(one for one in queries.rule_tables(flow, day) if one.short_name == name)
     return page.show(
         "catalogue/rule.html",
-        about=about, rows=rows, columns=list(rows[0]) if rows else [], relation=relation, day=day,
+        about=about, rows=rows, columns=[one for one in names if one not in empty], empty_columns=empty, relation=relation,
+        day=day,
         in_force=lambda row: queries.in_force(row, day), used_by=[flow.tables[one] for one in flow.tables[about.name].used_by],
     )  # fmt: skip

@@ -77,14 +77,15 @@ async def trace_back(page: ViewerPage, asked: AskedTrace) -> Response:
     if not is_done:
         return waiting(page, page.t("正在追溯并重算", "Tracing, and computing each step again"), _what(asked))
     seen = seen_by(report, page.visitor)
-    relation = flow_of(page.settings, page.reading).models.relations.get(report["subject"]["relation"])
+    flow = flow_of(page.settings, page.reading)
+    relation = flow.models.relations.get(report["subject"]["relation"])
     return page.show(
         "lineage/trace.html",
         report=seen, head=head_of(report), asked=asked, command_text=command_of(report, asked.run),
         titles={name: one.get("meta", {}) for name, one in relation.columns.items()} if relation else {},
         steps={one["relation"]: one for one in seen["steps"]}, rules={one["relation"]: one for one in seen["rules"]},
         landed={one["relation"]: one for one in seen["landed"]}, notes={one["relation"]: one for one in seen["notes"]},
-        query=page.request.url.query,
+        query=page.request.url.query, tables=flow.tables,
     )  # fmt: skip
 
 

@@ -35,6 +35,12 @@ UNITS = {
     "_rate": ("占 1 的比", "share of 1"), "_share": ("占 1 的比", "share of 1"), "_count": ("个", "count"),
     "_on": ("日期", "date"), "_at": ("时刻", "instant"),
 }  # fmt: skip
+# Units as metrics name them.
+METRIC_UNITS = {
+    "rate": ("占 1 的比", "share of 1"), "count": ("个", "count"), "CNY": ("元", "CNY"), "visitors_a_day": ("人/日", "visitors a day"),
+    "visitors_per_wan": ("人/万元", "visitors per 10,000 yuan"), "days": ("天", "days"), "minutes": ("分钟", "minutes"),
+    "working_days": ("工作日", "working days"), "months": ("月", "months"), "points": ("分", "points"), "visitors": ("人", "visitors"),
+}  # fmt: skip
 # Who did something, and who an expert is: samples do not show persons.
 _PERSONS = {"created_by", "confirmed_by", "rejected_by", "expert_id"}
 _SAMPLE_ROWS = 20
