@@ -1,5 +1,33 @@
 """The pages, a module an entry of the navigation; each has a ``router``."""
 
-from oneledger.web.pages import catalogue, lineage, overview, trace
+from oneledger.web.pages import (
+    apps,
+    catalogue,
+    evaluation,
+    evaluation_simulation,
+    funding,
+    funding_share,
+    lineage,
+    overview,
+    projects,
+    quality,
+    reports,
+    sharing,
+    trace,
+)
 
-ROUTERS = (overview.router, lineage.router, catalogue.router, trace.router)
+ROUTERS = (
+    overview.router,
+    apps.router,
+    projects.router,
+    sharing.router,
+    funding.router,
+    funding_share.router,
+    evaluation.router,
+    quality.router,
+    lineage.router,
+    catalogue.router,
+    reports.router,
+    evaluation_simulation.router,
+    trace.router,
+)

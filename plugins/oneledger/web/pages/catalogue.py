@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Query
@@ -14,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from oneledger.catalogue.words import words
 from oneledger.lineage.column_impact import seed_rows
 from oneledger.lineage.ground import Relation
+from oneledger.publishing.lineage_basis import FOLDER, SEEDS_DIR
 from oneledger.web.page import Page, ViewerPage
 from oneledger.web.pages.lineage import find_table
 from oneledger.web.queries import catalogue as queries
@@ -107,20 +106,18 @@ def rules(page: ViewerPage) -> HTMLResponse:
 
 
 @router.get("/catalogue/rules/{name}")
-def rule(
-    page: ViewerPage, name: ShortName, format: Literal["html", "csv"] = "html"
-) -> Response:
-    """The rows of one table of rules; as CSV the very file that the version keeps."""
-    if format == "csv":
-        flow = flow_of(page.settings, page.reading)
-        relation, rows = _rule(flow, name)
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]) if rows else list(relation.columns), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-        return Response("\ufeff" + text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+def rule(page: ViewerPage, name: ShortName) -> HTMLResponse:
+    """The rows of one table of rules."""
     return _rule_page(page, name)
+
+
+@router.get("/catalogue/rules/{name}/download.csv")
+def rule_file(page: ViewerPage, name: ShortName) -> Response:
+    """The very file of rules that the version keeps, so that its SHA-256 is that of the page."""
+    relation, _ = _rule(flow_of(page.settings, page.reading), name)
+    path = page.reading.version.path / FOLDER / SEEDS_DIR / str(relation.file)
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return Response(path.read_bytes(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.get("/catalogue/sources")

@@ -140,7 +140,7 @@ async def column_uses(page: ViewerPage, name: Annotated[str, PathParameter(max_l
 
 def waiting(page: Page, title: str, what: str) -> Response:
     """A page that says that the answer is being worked out, and asks again after two seconds."""
-    answer = page.show("lineage/waiting.html", status_code=202, title=title, what=what)
+    answer = page.show("lineage/waiting.html", title=title, what=what)
     answer.headers["Refresh"] = "2"
     return answer
 

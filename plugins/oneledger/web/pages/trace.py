@@ -89,7 +89,7 @@ async def trace_back(page: ViewerPage, asked: AskedTrace) -> Response:
     )  # fmt: skip
 
 
-@router.get("/lineage/trace.json")
+@router.get("/lineage/trace/download.json")
 async def trace_as_json(page: AuditorPage, asked: AskedTrace) -> Response:
     """The whole trace for programs."""
     report = await _whole(page, asked)
@@ -97,7 +97,7 @@ async def trace_as_json(page: AuditorPage, asked: AskedTrace) -> Response:
     return Response(text, media_type="application/json", headers=_as_file(report, "json"))
 
 
-@router.get("/lineage/trace.html")
+@router.get("/lineage/trace/download.html")
 async def trace_as_page(page: AuditorPage, asked: AskedTrace) -> Response:
     """The whole trace as one page to hand over, that needs no other file."""
     report = await _whole(page, asked)

@@ -1,1 +1,1 @@
-"""What pages ask of a published version, a module a place: functions that take a `Reading` and return typed rows."""
+"""What the pages ask of a published version, a module a place: SQL, and the shapes of the answers."""
