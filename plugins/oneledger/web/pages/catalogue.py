@@ -32,9 +32,7 @@ _SHOWN_OF_KIND = 200
 
 
 @router.get("/catalogue")
-def catalogue(
-    page: ViewerPage, q: Annotated[str, Query(max_length=80)] = "", kind: Kind = ""
-) -> HTMLResponse:
+def catalogue(page: ViewerPage, q: Annotated[str, Query(max_length=80)] = "", kind: Kind = "") -> HTMLResponse:
     """What there is, or what a search finds."""
     flow = flow_of(page.settings, page.reading)
     known = page.reading.remembered(("catalogue",), lambda: queries.entries(page.settings, page.reading, flow))
@@ -79,7 +77,8 @@ def table(page: ViewerPage, name: TableName) -> HTMLResponse:
         topic_titles=queries.TOPICS, rows_count=queries.row_counts(page.reading).get(one.name),
         fresh=queries.freshness_of(page.reading, entities), unit_of=queries.unit_of,
         held=page.reading.remembered(("held", one.name), lambda: queries.held_to(page.settings, flow, one)),
-        sample_columns=columns, sample_rows=rows, base=base, is_fact=one.name.partition(".")[2] in page.reading.version.fact_names(),
+        sample_columns=columns, sample_rows=rows, base=base,
+        is_fact=one.name.partition(".")[2] in page.reading.version.fact_names(),
         rules=[flow.tables[other] for other in before if flow.tables[other].layer == "rule"],
     )  # fmt: skip
 
@@ -151,9 +150,7 @@ def source(page: ViewerPage, source_id: ShortName) -> HTMLResponse:
 
 
 @router.get("/catalogue/words")
-def glossary(
-    page: ViewerPage, q: Annotated[str, Query(max_length=80)] = ""
-) -> HTMLResponse:
+def glossary(page: ViewerPage, q: Annotated[str, Query(max_length=80)] = "") -> HTMLResponse:
     """The words of the domain in both languages."""
     wanted = q.lower().split()
     found = [
@@ -188,7 +185,8 @@ def _rule_page(page: Page, name: str) -> HTMLResponse:
     about = next(one for one in queries.rule_tables(flow, day) if one.short_name == name)
     return page.show(
         "catalogue/rule.html",
-        about=about, rows=rows, columns=[one for one in names if one not in empty], empty_columns=empty, relation=relation,
-        day=day,
-        in_force=lambda row: queries.in_force(row, day), used_by=[flow.tables[one] for one in flow.tables[about.name].used_by],
+        about=about, rows=rows, columns=[one for one in names if one not in empty], empty_columns=empty,
+        relation=relation, day=day,
+        in_force=lambda row: queries.in_force(row, day),
+        used_by=[flow.tables[one] for one in flow.tables[about.name].used_by],
     )  # fmt: skip

@@ -115,7 +115,9 @@ async def trace_forward(
         return page.show("lineage/forward.html", file="", line=None, reached=None, shown=None)
     if ".." in file:
         raise HTTPException(
-            422, "文件编号中不能有两个连着的点。 A file id has no two dots in a row; batches and traces show how it is written."
+            422,
+            "文件编号中不能有两个连着的点。 "
+            "A file id has no two dots in a row; batches and traces show how it is written.",
         )
     text = f"{file.strip()}:{line}" if line else file.strip()
     key = ("influence", page.reading.version.version, text)
@@ -129,7 +131,8 @@ async def trace_forward(
         raise HTTPException(
             404,
             f"没有唯一对应 {file} 的入库文件。请给出文件编号，例如 zheliban.usage.20221031.r001/usage_20221031.csv.gz，"
-            f"它列在批次页和溯源结果中。 No one landed file is called {file}. Give its id as batches and traces show it.",
+            "它列在批次页和溯源结果中。 "
+            f"No one landed file is called {file}. Give its id as batches and traces show it.",
         )
     reached, shown = found
     return page.show("lineage/forward.html", file=reached["file_id"], line=line, reached=reached, shown=shown)
@@ -163,7 +166,7 @@ def batch(page: ViewerPage, batch_id: BatchId) -> HTMLResponse:
         raise HTTPException(
             404,
             f"没有批次 {batch_id}：此版本未采用，入库区也没有。请在批次清单中选择。 "
-            f"There is no batch {batch_id}, neither in this version nor in landing. Choose one from the list of batches.",
+            f"There is no batch {batch_id}, neither in this version nor in landing. Choose one from the list.",
         )
     return page.show("lineage/batch.html", state=state, batch_id=batch_id)
 

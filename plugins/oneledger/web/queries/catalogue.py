@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -24,10 +23,14 @@ from oneledger.settings import ConfigurationError, Settings
 from oneledger.web.queries.flow import PUBLISHED_LAYERS, Flow, Table
 from oneledger.web.reading import Reading, Row
 
+if TYPE_CHECKING:
+    from oneledger.metrics import Metric
+
 TOPICS = {
     "usage": ("使用", "Use"), "apps": ("应用", "Apps"), "evaluation": ("评价", "Evaluation"),
     "projects": ("项目", "Projects"), "sharing": ("共享", "Sharing"), "funding": ("资金", "Funding"),
-    "findings": ("问题清单", "Findings"), "governance": ("治理", "Governance"), "published": ("公布与运行", "Publishing and runs"),
+    "findings": ("问题清单", "Findings"), "governance": ("治理", "Governance"),
+    "published": ("公布与运行", "Publishing and runs"),
 }  # fmt: skip
 UNITS = {
     "_cny": ("元", "yuan"), "_minutes": ("分钟", "minutes"), "_working_days": ("工作日", "working days"),
@@ -37,9 +40,14 @@ UNITS = {
 }  # fmt: skip
 # Units as metrics name them.
 METRIC_UNITS = {
-    "rate": ("占 1 的比", "share of 1"), "count": ("个", "count"), "CNY": ("元", "CNY"), "visitors_a_day": ("人/日", "visitors a day"),
-    "visitors_per_wan": ("人/万元", "visitors per 10,000 yuan"), "days": ("天", "days"), "minutes": ("分钟", "minutes"),
-    "working_days": ("工作日", "working days"), "months": ("月", "months"), "points": ("分", "points"), "visitors": ("人", "visitors"),
+    "rate": ("占 1 的比", "share of 1"), "count": ("个", "count"), "CNY": ("元", "yuan"), "wan_cny": ("万元", "10,000 yuan"),
+    "visitors_a_day": ("人/日", "visitors a day"), "visitors a day": ("人/日", "visitors a day"), "step": ("级", "step"),
+    "visitors_per_wan_cny": ("人/万元", "visitors per 10,000 yuan"), "visitors": ("人次", "visitors"),
+    "visits": ("次", "visits"), "page views": ("次", "page views"), "starts": ("件", "starts"),
+    "completions": ("件", "completions"), "days": ("天", "days"), "working days": ("工作日", "working days"),
+    "minutes": ("分钟", "minutes"), "points": ("分", "points"), "requests": ("项", "requests"),
+    "projects": ("个项目", "projects"), "apps": ("个应用", "apps"), "findings": ("个问题", "findings"),
+    "metrics": ("个度量", "metrics"), "ledgers": ("个", "ledgers"), "times": ("次", "times"),
 }  # fmt: skip
 # Who did something, and who an expert is: samples do not show persons.
 _PERSONS = {"created_by", "confirmed_by", "rejected_by", "expert_id"}
@@ -143,7 +151,9 @@ def freshness_of(reading: Reading, entities: Iterable[str]) -> list[Row]:
     """Of sources (``source.entity``): newest business date, age, and whether it is older than it may be."""
     return reading.rows(
         """
-        select source, entity, newest_business_on, age_days, max_age_hours, is_stale, newest_batch_id, batches_count, rows_count
+        select
+            source, entity, newest_business_on, age_days, max_age_hours, is_stale, newest_batch_id, batches_count,
+            rows_count
         from marts.source_freshness
         where list_contains($entities, source || '.' || entity)
         order by is_stale desc nulls last, newest_business_on, source, entity
@@ -230,14 +240,14 @@ def in_force(row: Row, day: dt.date | None) -> bool:
     return (not begins or begins <= day.isoformat()) and (not ends or ends >= day.isoformat())
 
 
-def semantic_metrics(reading: Reading) -> list[Any]:
-    """The metrics of the version's semantic layer; none when the version carries none."""
+def semantic_metrics(reading: Reading) -> list[Metric]:
+    """The metrics of the version's semantic layer; none when it was published before versions carried one."""
+    from oneledger.metrics import list_metrics
+
     try:
-        metrics = importlib.import_module("oneledger.metrics")
-        found: list[Any] = metrics.list_metrics(reading.version)
-    except (ModuleNotFoundError, ConfigurationError):
+        return list_metrics(reading.version)
+    except ConfigurationError:
         return []
-    return found
 
 
 def evaluation_metrics(reading: Reading) -> list[Row]:
@@ -292,15 +302,17 @@ def entries(settings: Settings, reading: Reading, flow: Flow) -> list[Entry]:
         )  # fmt: skip
     catalogue = load_catalogue(settings)
     for entity in catalogue.all_entities:
+        source = catalogue.sources[entity.source_id]
         columns = " ".join(f"{one.name} {one.source_name or ''} {one.title_zh or ''}" for one in entity.columns)
         found.append(
             Entry("source", entity.full_id, entity.title_zh, entity.title_en,
-                  f"{catalogue.sources[entity.source_id].title_zh} {catalogue.sources[entity.source_id].owner} {columns}",
+                  f"{source.title_zh} {source.title_en} {source.owner} {columns}",
                   f"/catalogue/sources/{entity.source_id}#{entity.id}")
         )  # fmt: skip
     for word in words():
         found.append(
-            Entry("word", word.id, word.zh, word.en, f"{word.meaning_zh} {word.meaning_en}", f"/catalogue/words#{word.id}")
+            Entry("word", word.id, word.zh, word.en, f"{word.meaning_zh} {word.meaning_en}",
+                  f"/catalogue/words#{word.id}")
         )  # fmt: skip
     return found
 
@@ -337,7 +349,7 @@ def _described_in_project(settings: Settings, table: Table) -> dict[str, Any]:
 
 
 def _yaml(path: Path) -> dict[str, Any]:
-    content = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
     return content if isinstance(content, dict) else {}
 
 
