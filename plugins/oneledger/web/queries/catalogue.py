@@ -36,17 +36,25 @@ UNITS = {
     "_cny": ("元", "yuan"), "_minutes": ("分钟", "minutes"), "_working_days": ("工作日", "working days"),
     "_days_count": ("天", "days"), "_days": ("天", "days"), "_months": ("月", "months"), "_hours": ("小时", "hours"),
     "_rate": ("占 1 的比", "share of 1"), "_share": ("占 1 的比", "share of 1"), "_count": ("个", "count"),
-    "_on": ("日期", "date"), "_at": ("时刻", "instant"),
 }  # fmt: skip
 # Units as metrics name them.
 METRIC_UNITS = {
-    "rate": ("占 1 的比", "share of 1"), "count": ("个", "count"), "CNY": ("元", "yuan"), "wan_cny": ("万元", "10,000 yuan"),
-    "visitors_a_day": ("人/日", "visitors a day"), "visitors a day": ("人/日", "visitors a day"), "step": ("级", "step"),
+    "rate": ("占 1 的比", "share of 1"), "count": ("个", "count"), "CNY": ("元", "yuan"),
+    "wan_cny": ("万元", "10,000 yuan"),
+    "visitors_a_day": ("人/日", "visitors a day"), "visitors a day": ("人/日", "visitors a day"),
+    "step": ("级", "step"),
     "visitors_per_wan_cny": ("人/万元", "visitors per 10,000 yuan"), "visitors": ("人次", "visitors"),
     "visits": ("次", "visits"), "page views": ("次", "page views"), "starts": ("件", "starts"),
     "completions": ("件", "completions"), "days": ("天", "days"), "working days": ("工作日", "working days"),
     "minutes": ("分钟", "minutes"), "points": ("分", "points"), "requests": ("项", "requests"),
     "projects": ("个项目", "projects"), "apps": ("个应用", "apps"), "findings": ("个问题", "findings"),
+    "entities": ("个实体", "entities"), "app-indicators": ("应用指标", "app-indicators"),
+    "rate-days": ("率·日", "rate-days"),
+    "visitor-days": ("人·日", "visitor-days"), "app-months": ("应用·月", "app-months"),
+    "app-end-months": ("应用端·月", "app-end-months"), "app-end-days": ("应用端·日", "app-end-days"),
+    "app-portal-months": ("应用门户·月", "app-portal-months"), "app-portal-days": ("应用门户·日", "app-portal-days"),
+    "kind-months": ("类型·月", "kind-months"), "matter-months": ("事项·月", "matter-months"),
+    "project-stages": ("项目阶段", "project-stages"), "project-years": ("项目·年", "project-years"),
     "metrics": ("个度量", "metrics"), "ledgers": ("个", "ledgers"), "times": ("次", "times"),
 }  # fmt: skip
 # Who did something, and who an expert is: samples do not show persons.
@@ -60,7 +68,9 @@ class Entry:
 
     Attributes:
         kind: ``table``, ``column``, ``metric``, ``rule``, ``source`` or ``word``.
+        text: what is searched besides.
         path: below the application's root.
+        says: a sentence on it in Chinese and English; None when ``text`` is a description out of the models.
     """
 
     kind: str
@@ -69,6 +79,7 @@ class Entry:
     title_en: str
     text: str
     path: str
+    says: tuple[str, str] | None = None
 
     @cached_property
     def _searched(self) -> tuple[str, str]:
@@ -286,19 +297,20 @@ def entries(settings: Settings, reading: Reading, flow: Flow) -> list[Entry]:
         text = f"{row['unit'] or ''} {row['numerator'] or ''} {row['denominator'] or ''}"
         found.append(
             Entry("metric", row["metric_id"], row["title_zh"], row["title_en"], text,
-                  f"/catalogue/metrics#{row['metric_id']}")
+                  f"/catalogue/metrics#{row['metric_id']}", (row["numerator"] or "", row["numerator"] or ""))
         )  # fmt: skip
     for one in semantic_metrics(reading):
         found.append(
             Entry("metric", one.name, one.title_zh, one.title_en, f"{one.description_zh} {one.description_en}",
-                  f"/catalogue/metrics#{one.name}")
+                  f"/catalogue/metrics#{one.name}", (one.description_zh, one.description_en))
         )  # fmt: skip
     for rule in rule_tables(flow, None):
         rows = seed_rows(flow.models, rule.name)
         titles = " ".join(f"{row.get('title_zh') or ''} {row.get('title_en') or ''}" for row in rows)
         found.append(
             Entry("rule", rule.name, rule.title_zh, rule.title_en, f"{' '.join(rule.description.split())} {titles}",
-                  f"/catalogue/rules/{rule.short_name}")
+                  f"/catalogue/rules/{rule.short_name}",
+                  (chinese_of(rule.description) or rule.description, rule.description))
         )  # fmt: skip
     catalogue = load_catalogue(settings)
     for entity in catalogue.all_entities:
@@ -307,12 +319,12 @@ def entries(settings: Settings, reading: Reading, flow: Flow) -> list[Entry]:
         found.append(
             Entry("source", entity.full_id, entity.title_zh, entity.title_en,
                   f"{source.title_zh} {source.title_en} {source.owner} {columns}",
-                  f"/catalogue/sources/{entity.source_id}#{entity.id}")
+                  f"/catalogue/sources/{entity.source_id}#{entity.id}", (source.title_zh, source.title_en))
         )  # fmt: skip
     for word in words():
         found.append(
             Entry("word", word.id, word.zh, word.en, f"{word.meaning_zh} {word.meaning_en}",
-                  f"/catalogue/words#{word.id}")
+                  f"/catalogue/words#{word.id}", (word.meaning_zh, word.meaning_en))
         )  # fmt: skip
     return found
 
