@@ -86,14 +86,15 @@ def test_a_viewer_may_not_trace_what_is_not_published(client: ClientOf) -> None:
     assert settled(client("auditor"), path).status_code == 200
 
 
-def test_the_stars_of_a_confirmed_run_say_who_confirmed_them(client: ClientOf, published_home: Settings) -> None:
+def test_the_points_of_a_confirmed_run_say_who_confirmed_them(client: ClientOf, published_home: Settings) -> None:
     pool = VersionPool(published_home)
     with pool.reading() as reading:
         row = reading.one("select app_id from evaluation.app_stars where stars is not null order by app_id limit 1")
     pool.close()
     assert row is not None
-    one = settled(client("auditor"), f"/lineage/trace?subject=star&app_id={row['app_id']}&run=confirmed&lang=en")
-    other = settled(client("auditor"), f"/lineage/trace?star={row['app_id']}&run=confirmed&lang=en")
+    words = "indicator=security&run=confirmed&lang=en"
+    one = settled(client("auditor"), f"/lineage/trace?subject=points&app_id={row['app_id']}&{words}")
+    other = settled(client("auditor"), f"/lineage/trace?points={row['app_id']}&{words}")
     assert one.status_code == other.status_code == 200
     assert "Confirmed by" in one.text
     assert re.findall(r'<span class="value">(.*?)</span>', one.text) == re.findall(
@@ -130,7 +131,7 @@ def test_a_line_forwards_reaches_the_cell_that_was_traced_back_to_it(client: Cli
         ("/lineage/trace/forward?file=no_such_file.csv", 404, "no_such_file.csv"),
         ("/lineage/trace/forward?file=x&line=0", 422, "line"),
         ("/lineage/batches/nothing.of.this.r001", 404, "nothing.of.this.r001"),
-        ("/lineage/batches/..", 404, ""),
+        ("/lineage/batches/not-a-batch", 422, "batch_id"),
         ("/lineage/batches?page=0", 422, "page"),
     ],
 )
