@@ -1,0 +1,504 @@
+"""The facts of a circular and of a workbook: read once, from one published version and one evaluation run.
+
+Nothing here is a sentence and nothing is formatted. What the marts and the evaluation have computed is read; only what
+a period needs beside it (a median over its months, counts by department) is aggregated, in the database.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from oneledger.evaluation.rule_tables import RuleSet
+from oneledger.evaluation.rules import load_frozen
+from oneledger.publishing.content import quote
+from oneledger.publishing.evaluation_basis import RULES_DIR
+from oneledger.publishing.holds import reading
+from oneledger.publishing.versions import PublishedVersion
+from oneledger.settings import ConfigurationError
+from oneledger.warehouse.evaluation_runs import RESULTS_DIR, EvaluationRun
+
+Row = dict[str, Any]
+BANDS = ("5", "4", "3", "none", "withheld")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that a circular tells.
+
+    Attributes:
+        run, version: what it is about.
+        issuer: the department that issues it, as IRS calls it; None when IRS has none of the level.
+        is_synthetic: the apps' own descriptions say that they were generated.
+        period_start_on, period_end_on, as_of_on: the period, and the day up to which the data go.
+        distribution: apps by ``BANDS``; they add up to the population.
+        before_distribution: the same of the run compared with; None without one.
+        ranking: one row an app in scope, best first, those withheld last; ``rank`` is shared by equal scores.
+        movers: apps whose stars or state differ from the run before.
+        by_side, by_family: counts by band.
+        low_use: apps little used or unused in the last month of the period.
+        low_use_months: how many, by month of the period and portal.
+        dispositions: what is proposed, counted; ``proposals``: the apps for which it is not ``keep``.
+        requests: sharing requests of each month up to the period's end, a year of them.
+        sharing: the clocks over the requests of the period.
+        key_apps: of the key apps, how many asked and why others did not.
+        ledgers, lead_times: the path of money.
+        funding_share: the year's money by state.
+        findings: the audit's findings as of the newest month.
+        departments: apps by band, mean score and little used apps.
+        withheld, not_applicable: reasons for indicators without points, counted.
+        left_out: apps outside the population, by reason.
+        stale, quarantined_rows_count, missing_parts: what the data of the version lack.
+        suspicious: flags about apps in scope, by kind.
+        rules: those of the run.
+    """
+
+    run: EvaluationRun
+    version: PublishedVersion
+    previous: EvaluationRun | None
+    issuer: str | None
+    is_synthetic: bool
+    period_start_on: dt.date
+    period_end_on: dt.date
+    as_of_on: dt.date
+    distribution: dict[str, int]
+    before_distribution: dict[str, int] | None
+    ranking: Sequence[Row]
+    movers: Sequence[Row]
+    by_side: Sequence[Row]
+    by_family: Sequence[Row]
+    low_use: Sequence[Row]
+    low_use_months: Sequence[Row]
+    dispositions: dict[str, int]
+    proposals: Sequence[Row]
+    requests: Sequence[Row]
+    sharing: Row
+    key_apps: Row
+    key_app_reasons: Sequence[Row]
+    ledgers: Sequence[Row]
+    lead_times: Sequence[Row]
+    funding_share: Sequence[Row]
+    findings: Sequence[Row]
+    departments: Sequence[Row]
+    projects: Sequence[Row]
+    withheld: Sequence[Row]
+    not_applicable: Sequence[Row]
+    left_out: Sequence[Row]
+    stale: Sequence[Row]
+    missing_parts: Sequence[Row]
+    quarantined_rows_count: int
+    suspicious: Sequence[Row]
+    rules: RuleSet
+
+    @property
+    def population(self) -> int:
+        return len(self.ranking)
+
+
+@contextmanager
+def open_facts(
+    run: EvaluationRun, version: PublishedVersion, previous: EvaluationRun | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with the version as ``published``, the results of the runs as ``result.…`` and ``before.…``, the rules as
+    ``rule.…``."""
+    with reading(version), duckdb.connect() as connection:
+        connection.execute(f"attach '{_literal(version.marts_path)}' as published (read_only)")
+        for schema, one in (("result", run), ("before", previous)):
+            connection.execute(f"create schema {schema}")
+            for path in sorted((one.path / RESULTS_DIR).glob("*.parquet")) if one else ():
+                connection.execute(
+                    f"create view {schema}.{quote(path.stem)} as from read_parquet('{_literal(path)}')"
+                )
+        connection.execute("create schema rule")
+        for path in sorted((run.path / RULES_DIR).glob("*.csv")):
+            connection.execute(
+                f"create view rule.{quote(path.stem)} as from read_csv('{_literal(path)}', all_varchar = true, "
+                "header = true)"
+            )
+        yield connection
+
+
+def read_facts(run: EvaluationRun, version: PublishedVersion, previous: EvaluationRun | None) -> Facts:
+    """Read everything that is told about a run.
+
+    Args:
+        run: the evaluation run.
+        version: the published version that it evaluated.
+        previous: the confirmed run that it is compared with.
+
+    Raises:
+        ConfigurationError: the version or the run lacks a table that a circular needs.
+    """
+    try:
+        with open_facts(run, version, previous) as connection:
+            return _read(connection, run, version, previous)
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise ConfigurationError(
+            f"Version {version.version} or run {run.run_id} lacks what a report needs ({str(error).splitlines()[0]}). "
+            "They were made by an older program: publish again with `oneledger run` and evaluate again."
+        ) from error
+
+
+def _read(
+    connection: duckdb.DuckDBPyConnection, run: EvaluationRun, version: PublishedVersion, previous: EvaluationRun | None
+) -> Facts:
+    period = (
+        dt.date.fromisoformat(run.record["round"]["period_start_on"]),
+        dt.date.fromisoformat(run.record["round"]["period_end_on"]),
+    )
+    level = run.record["round"]["level"]
+    as_of_on = dt.date.fromisoformat(run.record["as_of_on"])
+
+    def rows(sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        return fetch(connection, sql, parameters)
+
+    month = period[1].replace(day=1)
+    ranking = rows(_RANKING)
+    return Facts(
+        run=run,
+        version=version,
+        previous=previous,
+        issuer=_single(rows(_ISSUER, [level])),
+        is_synthetic=bool(_single(rows(_SYNTHETIC))),
+        period_start_on=period[0],
+        period_end_on=period[1],
+        as_of_on=as_of_on,
+        distribution=_bands(rows(_DISTRIBUTION.format(schema="result"))),
+        before_distribution=_bands(rows(_DISTRIBUTION.format(schema="before"))) if previous else None,
+        ranking=ranking,
+        movers=rows(_MOVERS) if previous else [],
+        by_side=rows(_BY.format(column="side")),
+        by_family=rows(_BY.format(column="family")),
+        low_use=rows(_LOW_USE, {"month": month, "from": period[0], "to": period[1], "level": level}),
+        low_use_months=rows(_LOW_USE_MONTHS, {"from": period[0], "to": period[1], "level": level}),
+        dispositions={
+            row["disposition"]: row["apps_count"] for row in rows(_DISPOSITIONS)
+        },
+        proposals=rows(_PROPOSALS),
+        requests=rows(_REQUESTS, {"to": period[1]}),
+        sharing=rows(_SHARING, {"from": period[0], "to": period[1]})[0],
+        key_apps=rows(_KEY_APPS, [level])[0],
+        key_app_reasons=rows(_KEY_APP_REASONS, [level]),
+        ledgers=rows(_LEDGERS),
+        lead_times=rows(_LEAD_TIMES),
+        funding_share=rows(_FUNDING_SHARE, [period[1].year]),
+        findings=rows(_FINDINGS),
+        departments=rows(_DEPARTMENTS, {"month": month}),
+        projects=rows(_PROJECTS),
+        withheld=rows(_REASONS, ["withheld"]),
+        not_applicable=rows(_REASONS, ["not_applicable"]),
+        left_out=rows(_LEFT_OUT),
+        stale=rows(_STALE),
+        missing_parts=rows(_MISSING_PARTS),
+        quarantined_rows_count=int(_single(rows(_QUARANTINED)) or 0),
+        suspicious=rows(_SUSPICIOUS),
+        rules=load_frozen(run.path / RULES_DIR),
+    )
+
+
+def fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Any = ()) -> list[Row]:
+    """The answer of a query as dicts."""
+    cursor = connection.execute(sql, parameters)
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _single(found: list[Row]) -> Any:
+    return next(iter(found[0].values())) if found else None
+
+
+def _bands(found: list[Row]) -> dict[str, int]:
+    counted = {row["band"]: row["apps_count"] for row in found}
+    return {band: counted.get(band, 0) for band in BANDS}
+
+
+def _literal(path: object) -> str:
+    return str(path).replace("'", "''")
+
+
+_BAND = "case when {of}.status = 'withheld' then 'withheld' else coalesce({of}.stars::varchar, 'none') end"
+_COUNTS = """
+    count(*) as apps_count,
+    count(*) filter (stars.stars = 5) as five_count,
+    count(*) filter (stars.stars = 4) as four_count,
+    count(*) filter (stars.stars = 3) as three_count,
+    count(*) filter (stars.stars is null and stars.status = 'scored') as none_count,
+    count(*) filter (stars.status = 'withheld') as withheld_count,
+    avg(stars.score) as mean_score
+"""
+# The newest name of the owner department; codes that IRS does not know keep their code.
+_NAMED = """
+    join result.population as population using (app_id)
+    left join published.marts.dim_department as department on department.department_id = population.department_id
+"""
+_SYNTHETIC = """
+    select bool_or(starts_with(description, '合成数据')) from published.marts.dim_app where description is not null
+"""
+_ISSUER = """
+    select department_name from published.marts.dim_department
+    where level = ? and department_name like '%大数据%' and is_government_department
+    order by department_id limit 1
+"""
+_DISTRIBUTION = f"select {_BAND.format(of='stars')} as band, count(*) as apps_count from {{schema}}.app_stars as stars group by all"  # noqa: E501
+_RANKING = f"""
+    select
+        case when stars.status = 'scored' then rank() over (order by round(stars.score, 2) desc nulls last) end as rank,
+        stars.app_id, population.app_name, population.side, population.family, population.department_id,
+        coalesce(department.department_name, population.department_id) as department_name,
+        {_BAND.format(of="stars")} as band, stars.stars, stars.score, stars.status, stars.reason_zh, stars.reason_en,
+        disposition.disposition
+    from result.app_stars as stars
+    {_NAMED}
+    left join result.disposition as disposition
+        on disposition.subject_kind = 'app' and disposition.app_id = stars.app_id
+    order by rank nulls last, stars.app_id
+"""
+_MOVERS = f"""
+    with
+    now_stars as (
+        select app_id, {_BAND.format(of="stars")} as band, score, status from result.app_stars as stars
+    ),
+    earlier as (
+        select app_id, {_BAND.format(of="stars")} as band, score, status from before.app_stars as stars
+    ),
+    names as (
+        select app_id, app_name, department_id from result.population
+        union by name
+        select app_id, app_name, department_id from before.population
+        where app_id not in (select app_id from result.population)
+    )
+    select
+        app_id, names.app_name, coalesce(department.department_name, names.department_id) as department_name,
+        earlier.band as band_before, now_stars.band as band, earlier.score as score_before, now_stars.score,
+        now_stars.score - earlier.score as score_change,
+        case
+            when earlier.app_id is null then 'entered'
+            when now_stars.app_id is null then 'left'
+            when now_stars.status = 'withheld' then 'withheld'
+            when earlier.status = 'withheld' then 'resumed'
+            when list_position(['none', '3', '4', '5'], now_stars.band)
+                > list_position(['none', '3', '4', '5'], earlier.band) then 'risen'
+            else 'fallen'
+        end as movement
+    from now_stars
+    full join earlier using (app_id)
+    join names using (app_id)
+    left join published.marts.dim_department as department on department.department_id = names.department_id
+    where earlier.band is distinct from now_stars.band
+    order by
+        list_position(['risen', 'fallen', 'withheld', 'resumed', 'entered', 'left'], movement),
+        abs(score_change) desc nulls last, app_id
+"""
+_BY = f"""
+    select population.{{column}} as part, {_COUNTS}
+    from result.app_stars as stars
+    {_NAMED}
+    group by all
+    order by part
+"""
+_LOW_USE_APPS = """
+    from published.marts.low_use_verdict as verdict
+    join published.marts.dim_app as app using (app_id)
+    where verdict.verdict in ('low_use', 'unused') and verdict.is_registered and app.level = $level
+"""
+_LOW_USE = f"""
+    with
+    of_period as (
+        select
+            verdict.app_id, verdict.portal,
+            count(distinct verdict.month) filter (verdict.verdict in ('low_use', 'unused')) as low_months_count,
+            count(distinct verdict.month) filter (verdict.verdict in ('low_use', 'unused', 'in_use', 'seasonal'))
+                as judged_months_count
+        from published.marts.low_use_verdict as verdict
+        where verdict.month between $from and $to and verdict.is_registered
+        group by all
+    )
+    select
+        app_id, app.app_name, coalesce(department.department_name, app.department_id) as department_name,
+        verdict.portal, verdict.verdict, verdict.measure, verdict.measured_value, verdict.threshold_value,
+        of_period.low_months_count, of_period.judged_months_count, disposition.disposition,
+        verdict.reason_zh, verdict.reason_en
+    {_LOW_USE_APPS.split("where")[0]}
+    join of_period using (app_id, portal)
+    left join published.marts.dim_department as department on department.department_id = app.department_id
+    left join result.disposition as disposition
+        on disposition.subject_kind = 'app' and disposition.app_id = app.app_id
+    where {_LOW_USE_APPS.split("where")[1]} and verdict.month = $month
+    order by verdict.portal, verdict.measured_value nulls last, app_id
+"""
+_LOW_USE_MONTHS = f"""
+    select verdict.month, verdict.portal, count(distinct verdict.app_id) as apps_count
+    {_LOW_USE_APPS} and verdict.month between $from and $to
+    group by all
+    order by verdict.month, verdict.portal
+"""
+_DISPOSITIONS = """
+    select coalesce(disposition, status) as disposition, count(*) as apps_count
+    from result.disposition where subject_kind = 'app' group by all order by 1
+"""
+_PROPOSALS = """
+    select
+        disposition.app_id, disposition.subject_name as app_name,
+        coalesce(department.department_name, disposition.department_id) as department_name,
+        disposition.disposition, disposition.score, disposition.reasons_zh, disposition.reasons_en
+    from result.disposition as disposition
+    left join published.marts.dim_department as department on department.department_id = disposition.department_id
+    where disposition.subject_kind = 'app' and disposition.disposition in ('shut_down', 'suspend', 'merge', 'transfer')
+    order by
+        list_position(['shut_down', 'suspend', 'merge', 'transfer'], disposition.disposition),
+        disposition.score nulls last, disposition.app_id
+"""
+_REQUESTS = """
+    select
+        month, sum(new_requests_count) as requests_count,
+        sum(new_requests_count) filter (request_kind = 'batch') as batch_count,
+        sum(new_requests_count) filter (request_kind = 'interface') as interface_count,
+        case when count(*) = count(year_before_requests_count) then sum(year_before_requests_count) end
+            as year_before_count
+    from published.marts.sharing_request_month
+    where month between date_trunc('month', $to::date) - interval 11 month and $to and is_month_complete
+    group by all
+    order by month
+"""
+_SHARING = """
+    with
+    of_period as (
+        select * from published.marts.sharing_request where applied_at >= $from and applied_at < $to::date + 1
+    ),
+    year_before as (
+        select case when count(*) = count(year_before_requests_count) then sum(year_before_requests_count) end
+            as year_before_count
+        from published.marts.sharing_request_month where month between $from and $to
+    ),
+    at_end as (
+        select sum(still_open_count) as still_open_count, sum(still_unopened_count) as still_unopened_count
+        from published.marts.sharing_request_month where month = date_trunc('month', $to::date)
+    )
+    select
+        count(*) as requests_count,
+        count(*) filter (request_kind = 'batch') as batch_count,
+        count(*) filter (request_kind = 'interface') as interface_count,
+        any_value(year_before.year_before_count) as year_before_count,
+        any_value(at_end.still_open_count) as still_open_count,
+        any_value(at_end.still_unopened_count) as still_unopened_count,
+        median(apply_to_approve_working_days) as approve_median_working_days,
+        count(*) filter (is_approved_within_target) as approved_in_time_count,
+        count(is_approved_within_target) as approvals_judged_count,
+        median(approve_to_open_minutes) as open_median_minutes,
+        max(approve_to_open_minutes) as open_longest_minutes,
+        max(open_target_minutes) as open_target_minutes,
+        count(*) filter (is_opened_within_target) as opened_in_time_count,
+        count(is_opened_within_target) as openings_judged_count
+    from of_period, year_before, at_end
+"""
+_KEY_APPS = """
+    select count(*) as apps_count, count(*) filter (has_requested) as asked_count,
+        count(*) filter (not has_requested) as not_asked_count,
+        count(*) filter (reason_state = 'missing') as without_reason_count
+    from published.marts.key_app_sharing where level = ?
+"""
+_KEY_APP_REASONS = """
+    select no_sharing_reason as reason, count(*) as apps_count
+    from published.marts.key_app_sharing where level = ? and not has_requested
+    group by all order by apps_count desc, reason nulls last
+"""
+_LEDGERS = """
+    select
+        ledger_level, ledger_version, published_on, published_precision, entries_count, first_released_on,
+        released_projects_count, released_cny, release_state, publish_to_release_days, publish_to_release_state
+    from published.marts.ledger
+    order by published_on, ledger_level, ledger_version
+"""
+_LEAD_TIMES = """
+    select
+        ledger_level, ledger_version, count(*) as projects_count,
+        count(first_released_on) as released_count, count(first_arrived_on) as arrived_count,
+        count(first_spent_on) as spent_count,
+        median(publish_to_release_days) as publish_to_release_days,
+        median(release_to_arrive_days) as release_to_arrive_days,
+        median(arrive_to_spend_days) as arrive_to_spend_days,
+        max(waiting_days) as longest_waiting_days
+    from published.marts.funding_lead_time
+    where ledger_level = 'city'
+    group by all
+    order by ledger_version
+"""
+_FUNDING_SHARE = """
+    select state, share, count(*) as projects_count, sum(budget_cny) as budget_cny, sum(payable_cny) as payable_cny,
+        sum(withheld_cny) as withheld_cny
+    from result.funding_share where budget_year = ?
+    group by all
+    order by state, share desc nulls last
+"""
+_FINDINGS = """
+    select * from published.marts.finding
+    where list_year = (select max(list_year) from published.marts.finding)
+    order by finding_number
+"""
+_DEPARTMENTS = f"""
+    with
+    little_used as (
+        select app.department_id, count(distinct verdict.app_id) as low_use_count
+        from published.marts.low_use_verdict as verdict
+        join published.marts.dim_app as app using (app_id)
+        where verdict.month = $month and verdict.is_registered and verdict.verdict in ('low_use', 'unused')
+        group by all
+    ),
+    counted as (
+        select
+            population.department_id,
+            coalesce(any_value(department.department_name), population.department_id) as department_name, {_COUNTS}
+        from result.app_stars as stars
+        {_NAMED}
+        group by population.department_id
+    )
+    select
+        case when mean_score is not null then rank() over (order by round(mean_score, 2) desc nulls last) end as rank,
+        counted.*, coalesce(low_use_count, 0) as low_use_count, capability.capability_score,
+        capability.capability_state
+    from counted
+    left join little_used using (department_id)
+    left join published.marts.department_data_capability as capability using (department_id)
+    order by rank nulls last, department_id
+"""
+_PROJECTS = """
+    select level, sum(projects_count) as projects_count, sum(budget_cny) as budget_cny
+    from published.marts.project_inventory group by all order by level
+"""
+_REASONS = """
+    select
+        points.reason, coalesce(any_value(known.title_zh), points.reason) as title_zh,
+        coalesce(any_value(known.title_en), points.reason) as title_en,
+        count(*) as indicators_count, count(distinct points.app_id) as apps_count,
+        sum(points.weight) as weight
+    from result.indicator_points as points
+    left join rule.evaluation_reason as known on known.reason_id = points.reason
+    where points.status = ?
+    group by points.reason
+    order by indicators_count desc, points.reason
+"""
+_LEFT_OUT = """
+    select population.scope_reason as reason, any_value(known.title_zh) as title_zh,
+        any_value(known.title_en) as title_en, count(*) as apps_count
+    from result.population as population
+    left join rule.evaluation_reason as known on known.reason_id = population.scope_reason
+    where not population.is_in_scope
+    group by population.scope_reason
+    order by apps_count desc, reason
+"""
+_STALE = "select source, entity, age_days from published.marts.source_freshness where is_stale order by all"
+_MISSING_PARTS = """
+    select kind, source, count(*) as parts_count, any_value(reason_zh) as reason_zh, any_value(reason_en) as reason_en
+    from published.marts.withheld_part where kind <> 'rows_quarantined'
+    group by all order by kind, source
+"""
+_QUARANTINED = "select sum(rows_count) from published.marts.withheld_part where kind = 'rows_quarantined'"
+_SUSPICIOUS = """
+    select kind, count(*) as flags_count, count(distinct app_id) as apps_count
+    from result.suspicious_use where is_in_scope group by all order by kind
+"""
