@@ -13,7 +13,7 @@ from oneledger.settings import ConfigurationError
 ROOMS = (
     "city", "ingest", "nightly", "checks", "quarantine", "notices", "publishing", "rebuilding", "restating",
     "retention", "rules", "evaluation", "findings", "backfill", "trace", "lineage", "lineage_events", "verify",
-    "doctor",
+    "doctor", "web",
 )  # fmt: skip
 
 app = typer.Typer(

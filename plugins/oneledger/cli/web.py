@@ -1,0 +1,61 @@
+"""The verb ``web``: pages and API over the published version, without Airflow."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from oneledger.cli.output import fail, say
+from oneledger.settings import load_settings
+
+WEB_HELP = """Pages and API over the published version, on this machine, without Airflow; Ctrl-C ends it.
+
+It prints the address with a token that is good for this run. To let others in, give each a token in the environment
+(`ONELEDGER_WEB_TOKENS="王敏:auditor=<token>,viewer=<token>"`; roles viewer, auditor, engineer), and put a
+proxy with TLS before it. Pages need no internet.
+
+Examples:
+
+    oneledger web
+
+    oneledger web --port 9000
+
+    ONELEDGER_WEB_TOKENS="board:viewer=$TOKEN" oneledger web --host 0.0.0.0
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("web", help=WEB_HELP)(web)
+
+
+def web(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; other than loopback needs ONELEDGER_WEB_TOKENS.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8090,
+) -> None:
+    """Serve until interrupted."""
+    import uvicorn
+
+    from oneledger.publishing.versions import resolve
+    from oneledger.web.app import create_app
+    from oneledger.web.listening import listen
+    from oneledger.web.tokens import TOKENS_VARIABLE, token_access
+
+    settings = load_settings()
+    resolve(settings)
+    access = token_access(os.environ)
+    if access.own_token and host not in {"127.0.0.1", "localhost", "::1"}:
+        fail(
+            f"--host {host} would open the pages to other machines with a token that only this terminal shows. "
+            f"Give each visitor a token in {TOKENS_VARIABLE} (see `oneledger web --help`), or leave --host away."
+        )
+    socket = listen(host, port)
+    address = f"http://{host if ':' not in host else f'[{host}]'}:{socket.getsockname()[1]}"
+    say(f"一本账 OneLedger  {address}/" + (f"enter?token={access.own_token}" if access.own_token else ""))
+    say("Ctrl-C 结束。 Ctrl-C ends it.")
+    server = uvicorn.Server(uvicorn.Config(create_app(settings, access), log_level="warning", server_header=False))
+    server.run(sockets=[socket])

@@ -1,0 +1,46 @@
+"""The application: pages and API behind a way in, over the published versions of one installation."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from oneledger.settings import Settings
+from oneledger.web import errors, headers, login, static
+from oneledger.web.access import Access
+from oneledger.web.limits import RateLimits
+from oneledger.web.pages import ROUTERS
+from oneledger.web.reading import VersionPool
+from oneledger.web.tokens import TokenAccess
+
+
+def create_app(settings: Settings, access: Access, *, is_embedded: bool = False) -> FastAPI:
+    """The web application.
+
+    Args:
+        access: how a request becomes a visitor.
+        is_embedded: whether it lies inside Airflow, whose login and navigation are used.
+    """
+    pool = VersionPool(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        pool.close()
+
+    app = FastAPI(title="OneLedger 一本账", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.state.settings = settings
+    app.state.access = access
+    app.state.pool = pool
+    app.state.limits = RateLimits()
+    app.state.is_embedded = is_embedded
+    app.middleware("http")(headers.guard)
+    errors.install(app)
+    app.include_router(static.router)
+    if isinstance(access, TokenAccess):
+        app.include_router(login.router)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
