@@ -40,9 +40,18 @@ def requests(rows: Sequence[Mapping[str, Any]], palette: Palette, *, words: Mapp
     legend = [*(label for _, label in kinds), *([words["year_before"]] if has_before else [])]
     colour = {
         "field": "kind", "type": "nominal",
-        "scale": {"domain": legend, "range": [palette.accent, palette.series[2], palette.bad][: len(legend)]},
+        "scale": {"domain": legend, "range": [palette.accent, palette.accent, palette.bad][: len(legend)]},
+    }  # fmt: skip
+    opacity = {
+        "field": "kind", "type": "nominal", "scale": {"type": "ordinal", "domain": legend, "range": [1, 0.42, 1][: len(legend)]},
     }  # fmt: skip
     layers: list[Specification] = [
+        # The lighter parts let the grid through; this keeps it behind them.
+        {
+            "data": {"values": sums},
+            "mark": {"type": "bar", "width": {"band": 0.6}, "color": palette.surface, "aria": False},
+            "encoding": {"x": x, "y": {"field": "sum", "type": "quantitative"}},
+        },
         {
             "data": {"values": parts},
             "mark": {"type": "bar", "width": {"band": 0.6}, "cornerRadiusEnd": 0},
@@ -50,6 +59,7 @@ def requests(rows: Sequence[Mapping[str, Any]], palette: Palette, *, words: Mapp
                 "x": x,
                 "y": {"field": "count", "type": "quantitative", "stack": True, "axis": {"title": words["requests"]}},
                 "color": colour,
+                "opacity": opacity,
                 "order": {"field": "order"},
                 "description": {"field": "description"},
             },
@@ -66,7 +76,7 @@ def requests(rows: Sequence[Mapping[str, Any]], palette: Palette, *, words: Mapp
             "mark": {"type": "tick", "thickness": 2.5, "size": 34},
             "encoding": {
                 "x": x, "y": {"field": "before", "type": "quantitative"}, "color": colour,
-                "description": {"field": "description"},
+                "opacity": opacity, "description": {"field": "description"},
             },
         })  # fmt: skip
     return {"width": 620, "height": 220, "layer": layers}

@@ -13,7 +13,7 @@ from oneledger.charts.palette import Palette
 Specification = dict[str, Any]
 BANDS = ("5", "4", "3", "none", "withheld")
 # One colour in steps: what is better is darker. Without stars is grey, withheld is an outline: it is no result.
-_OPACITY = {"5": 1.0, "4": 0.68, "3": 0.4, "none": 0.5, "withheld": 0.0}
+_OPACITY = {"5": 1.0, "4": 0.62, "3": 0.32, "none": 0.5, "withheld": 0.0}
 _DOT_WIDTH = 2
 
 
@@ -28,6 +28,11 @@ def distribution(rows: Sequence[Mapping[str, Any]], palette: Palette, *, words: 
     x = {"field": "label", "type": "nominal", "sort": None, "axis": {"title": None, "labelFontSize": 13}}
     y = {"field": "count", "type": "quantitative", "axis": {"title": words["apps"]}}
     layers: list[Specification] = [
+        # The lighter columns let the grid through; this keeps it behind them.
+        {
+            "mark": {"type": "bar", "width": {"band": 0.56}, "color": palette.surface, "aria": False},
+            "encoding": {"x": x, "y": y},
+        },
         {
             "mark": {"type": "bar", "width": {"band": 0.56}, "strokeWidth": 1.2},
             "encoding": {"x": x, "y": y, **_shades(palette), "description": {"field": "description"}},
@@ -151,16 +156,16 @@ def departments(rows: Sequence[Mapping[str, Any]], palette: Palette, *, words: M
     ]  # fmt: skip
     shown = [label for label in labels if any(row["label"] == label and row["count"] for row in rows)]
     return {
-        "width": 400, "height": {"step": 19}, "data": {"values": values},
-        "mark": {"type": "bar", "height": {"band": 0.72}, "cornerRadiusEnd": 0, "strokeWidth": 0.8},
+        "width": 400, "height": {"step": 14}, "data": {"values": values},
+        "mark": {"type": "bar", "height": {"band": 0.7}, "cornerRadiusEnd": 0, "strokeWidth": 0.8},
         "encoding": {
             "y": {
                 "field": "department", "type": "nominal", "sort": order,
-                "axis": {"title": None, "labelColor": palette.ink, "labelLimit": 230},
+                "axis": {"title": None, "labelColor": palette.ink, "labelLimit": 230, "labelFontSize": 11},
             },
             "x": {
                 "field": "count", "type": "quantitative",
-                "axis": {"title": words["apps"], "orient": "top", "grid": True, "tickMinStep": 1},
+                "axis": {"title": words["apps"], "orient": "top", "grid": False, "tickMinStep": 1},
             },
             "order": {"field": "order"},
             "color": {
@@ -170,7 +175,8 @@ def departments(rows: Sequence[Mapping[str, Any]], palette: Palette, *, words: M
             },
             "opacity": {
                 "field": "label", "type": "nominal",
-                "scale": {"domain": shown, "range": [max(opacity[one], 0.15) for one in shown]}, "legend": {"orient": "top"},
+                "scale": {"type": "ordinal", "domain": shown, "range": [max(opacity[one], 0.15) for one in shown]},
+                "legend": {"orient": "top"},
             },
             "stroke": {"value": palette.surface},
             "description": {"field": "description"},
@@ -191,7 +197,7 @@ def _shades(palette: Palette) -> Specification:
         },
         "fillOpacity": {
             "field": "band", "type": "nominal", "legend": None,
-            "scale": {"domain": list(BANDS), "range": [_OPACITY[band] for band in BANDS]},
+            "scale": {"type": "ordinal", "domain": list(BANDS), "range": [_OPACITY[band] for band in BANDS]},
         },
         "stroke": outlined,
     }  # fmt: skip

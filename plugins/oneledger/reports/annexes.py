@@ -84,8 +84,8 @@ def method(facts: Facts, words: Wording, seal: Seal) -> Section:
         _unscored(facts, words),
         Paragraph(
             words.say(
-                f"规则版本{record['rule_version']}，规则哈希{seal.rules_hash}。规则来源标为OneLedger default的，为系统默认值，尚无上级公布的标准。",
-                f"Rules of version {record['rule_version']}, hash {seal.rules_hash}. Where the source says OneLedger default, nobody has published a rule and the value is "
+                f"规则版本{record['rule_version']}，规则哈希以{seal.rules_hash[:12]}开头（全文见附件4）。规则来源标为OneLedger default的，为系统默认值，尚无上级公布的标准。",
+                f"Rules of version {record['rule_version']}; their hash begins with {seal.rules_hash[:12]} and stands in Annex 4. Where the source says OneLedger default, nobody has published a rule and the value is "
                 "ours.",
             ),
             words.say("现行规则。", "Rules in force. "),

@@ -58,8 +58,8 @@ def compose(facts: Facts, language: Language, seal: Seal) -> Circular:
         signature=(issuer, words.date(decided.date())),
         seal=seal,
         synthetic=words.say(
-            "合成数据：本通报的单位、应用、项目和数字均由程序生成，不涉及真实情况。",
-            "Synthetic data: the departments, apps, projects and numbers of this circular are generated and describe nothing real.",
+            "合成数据：本通报所列单位、应用、项目和数字均由程序生成，不涉及真实情况。",
+            "Synthetic data: everything in this circular is generated and describes nothing real.",
         ) if facts.is_synthetic else "",
         watermark=words.say("草案 DRAFT", "DRAFT 草案") if is_draft else "",
         words={
@@ -111,7 +111,7 @@ def _anchor_text(seal: Seal, words: Wording) -> str:
     if seal.anchor is None:
         return words.say("未封存", "not sealed")
     return words.say(
-        f"{seal.anchor}（存证账本第{words.count(seal.sequence)}条）", f"{seal.anchor} (entry {words.count(seal.sequence)} of the ledger of seals)"
+        f"{seal.anchor}（存证账本第{words.count(seal.sequence)}条）", f"{seal.anchor} (ledger entry {words.count(seal.sequence)})"
     )
 
 

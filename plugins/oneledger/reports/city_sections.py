@@ -58,9 +58,11 @@ def sharing(facts: Facts, words: Wording) -> Section:
             ),
         ),
         note=words.say(
-            "仍在等待而已超过时限的申请计为未按时；尚不能判定的不计入。审批时限：无条件共享2个工作日，有条件共享7个工作日（以规则为准）。",
-            "A request that still waits past its limit counts as late; one that cannot be judged yet does not count. The limit of approval "
-            "depends on whether the provider must consent.",
+            "仍在等待而已超过时限的申请计为未按时；尚不能判定的不计入。"
+            f"审批时限：无条件共享{_limit(one, 'unconditional', words)}个工作日，有条件共享{_limit(one, 'conditional', words)}个工作日。",
+            "A request that still waits past its limit counts as late; one that cannot be judged yet does not count. Limit of approval: "
+            f"{_limit(one, 'unconditional', words)} working days for unconditional sharing, {_limit(one, 'conditional', words)} "
+            "where the provider must consent.",
         ),
     )  # fmt: skip
     keys = facts.key_apps
@@ -76,7 +78,7 @@ def sharing(facts: Facts, words: Wording) -> Section:
         f"As of {words.date(facts.as_of_on)}, {keys['asked_count']} of {quantity(keys['apps_count'], 'key app')} have asked for shared data and "
         f"{keys['not_asked_count']} have not.",
     )
-    blocks: list[Block] = [Paragraph(text)]
+    blocks: list[Block] = [Paragraph(text), clocks]
     if rows:
         blocks.append(Figure(
             "requests", words.say("近一年每月新增共享申请", "New requests by month, the last year"),
@@ -86,7 +88,7 @@ def sharing(facts: Facts, words: Wording) -> Section:
             ),
             lambda palette: sharing_charts.requests(rows, palette, words=labels),
         ))  # fmt: skip
-    blocks += [clocks, Paragraph(key_text), reasons]
+    blocks += [Paragraph(key_text), reasons]
     return Section("sharing", "", words.say("公共数据共享", "Data sharing"), tuple(blocks))
 
 
@@ -107,15 +109,15 @@ def funding(facts: Facts, words: Wording) -> Section:
             Column(words.say("一本账", "Ledger"), width=1.3), Column(words.say("发布", "Published"), width=1.9),
             Column(words.say("条目", "Entries"), is_number=True, width=0.7), Column(words.say("首次下达", "First release"), width=1.9),
             Column(words.say("发布到下达", "Lead time"), words.say("天", "days"), is_number=True, width=1.2),
-            Column(words.say("已下达项目", "Projects released"), is_number=True),
-            Column(words.say("下达金额", "Released"), words.say("万元", "10,000 yuan"), is_number=True, width=1.4),
+            Column(words.say("下达项目", "Projects"), is_number=True),
+            Column(words.say("下达金额", "Released"), words.say("万元", "million yuan"), is_number=True, width=1.4),
         ),
         tuple(
             (
                 f"{words.term('level', row['ledger_level'])} {row['ledger_version']}", _published(row, words),
                 words.count(row["entries_count"]), _released(row, words), words.count(row["publish_to_release_days"]),
                 words.count(row["released_projects_count"]) if row["release_state"] != "not_applicable" else NONE,
-                words.wan(row["released_cny"]),
+                words.money(row["released_cny"]),
             )
             for row in facts.ledgers
         ),
@@ -151,14 +153,14 @@ def funding(facts: Facts, words: Wording) -> Section:
         (
             Column(words.say("状态", "State"), width=1.4), Column(words.say("拨付比例", "Share"), is_number=True),
             Column(words.say("项目", "Projects"), is_number=True),
-            Column(words.say("年度预算", "Budget"), words.say("万元", "10,000 yuan"), is_number=True, width=1.4),
-            Column(words.say("应拨付", "Payable"), words.say("万元", "10,000 yuan"), is_number=True, width=1.4),
-            Column(words.say("核减", "Withheld"), words.say("万元", "10,000 yuan"), is_number=True, width=1.4),
+            Column(words.say("年度预算", "Budget"), words.say("万元", "million yuan"), is_number=True, width=1.4),
+            Column(words.say("应拨付", "Payable"), words.say("万元", "million yuan"), is_number=True, width=1.4),
+            Column(words.say("核减", "Withheld"), words.say("万元", "million yuan"), is_number=True, width=1.4),
         ),
         tuple(
             (
                 words.term("share_state", row["state"]), words.percent(row["share"], 0), words.count(row["projects_count"]),
-                words.wan(row["budget_cny"]), words.wan(row["payable_cny"]), words.wan(row["withheld_cny"]),
+                words.money(row["budget_cny"]), words.money(row["payable_cny"]), words.money(row["withheld_cny"]),
             )
             for row in facts.funding_share
         ),
@@ -203,11 +205,11 @@ def findings(facts: Facts, words: Wording) -> Section:
     table = Table(
         "findings", words.say("审计问题整改进展", "State of the findings"),
         (
-            Column(words.say("序号", "No."), is_number=True, width=0.55), Column(words.say("问题", "Finding"), width=2.3),
-            Column(words.say("责任处室", "Office"), width=1.1), Column(words.say("主指标", "Leading metric"), width=2.6),
+            Column(words.say("序号", "No."), is_number=True, width=0.75), Column(words.say("问题", "Finding"), width=2.3),
+            Column(words.say("责任处室", "Office"), width=1.35), Column(words.say("主指标", "Leading metric"), width=2.6),
             Column(words.say("单位", "Unit"), width=0.8), Column(words.say("发现时", "Found"), is_number=True, width=0.85),
-            Column(words.say("当前", "Now"), is_number=True, width=0.85), Column(words.say("目标", "Target"), is_number=True, width=1.15),
-            Column(words.say("状态", "State"), width=0.95), Column(words.say("超期", "Overdue"), words.say("天", "days"), is_number=True, width=0.8),
+            Column(words.say("当前", "Now"), is_number=True, width=0.85), Column(words.say("目标", "Target"), is_number=True, width=1.3),
+            Column(words.say("状态", "State"), width=1.15), Column(words.say("超期", "Overdue"), words.say("天", "days"), is_number=True, width=0.8),
         ),
         tuple(
             (
@@ -302,11 +304,17 @@ def _funding_text(facts: Facts, words: Wording) -> str:
     if not computed:
         return text + words.say("本期没有可核算拨付比例的项目。", "No project has a share that can be computed in this period.")
     return text + words.say(
-        f"按上线率、使用率、满意率核算{facts.period_end_on.year}年度{projects}个项目，预算{words.wan(budget)}万元，应拨付{words.wan(payable)}万元，核减"
-        f"{words.wan(budget - payable)}万元。",
+        f"按上线率、使用率、满意率核算{facts.period_end_on.year}年度{projects}个项目，预算{words.money(budget)}万元，应拨付{words.money(payable)}万元，核减"
+        f"{words.money(budget - payable)}万元。",
         f"By online, usage and satisfaction rate the share of {quantity(projects, 'project')} was computed for {facts.period_end_on.year}: of "
-        f"{words.wan(budget)} (10,000 yuan) {words.wan(payable)} are payable and {words.wan(budget - payable)} withheld.",
+        f"{words.money(budget)} million yuan {words.money(payable)} are payable and {words.money(budget - payable)} withheld.",
     )
+
+
+def _limit(sharing: Row, kind: str, words: Wording) -> str:
+    """The limit of approval of a kind, from the shortest to the longest where it differs by resource."""
+    ends = [words.number(sharing[f"{kind}_{end}_working_days"]) for end in ("from", "to")]
+    return "–".join(dict.fromkeys(ends))
 
 
 def _rate(part: int, whole: int, words: Wording) -> str:

@@ -212,7 +212,7 @@ def low_use(facts: Facts, words: Wording) -> Section:
     text = words.say(
         f"{words.month(month)}，{level_name(facts, words)}应用中低频使用的有{len(facts.low_use)}个" + (f"（{parts}）" if parts else "") + "。"
         + (f"各月情况：{course}。" if course else "")
-        + "新上架不满三个月、季节性应用和采集中断的应用不作低频判定。",
+        + "新上架、季节性和采集中断的应用不作低频判定。",
         f"In {words.month(month)}, {quantity(len(facts.low_use), level_name(facts, words) + ' app')} "
         f"{'was' if len(facts.low_use) == 1 else 'were'} little used" + (f" ({parts})" if parts else "") + "."
         + (f" By month: {course}." if course else "")
@@ -222,11 +222,11 @@ def low_use(facts: Facts, words: Wording) -> Section:
         "low_use", words.say(f"{words.month(month)}低频使用应用", f"Apps little used in {words.month(month)}"),
         (
             Column(words.say("应用", "App"), width=1.8), Column(words.say("主管部门", "Department"), width=2.5),
-            Column(words.say("门户", "Portal"), width=1.2), Column(words.say("指标", "Measure"), width=1.2),
-            Column(words.say("实际值", "Value"), is_number=True, width=0.9),
+            Column(words.say("门户", "Portal"), width=1.45), Column(words.say("指标", "Measure"), width=1.7),
+            Column(words.say("实际值", "Value"), is_number=True, width=0.85),
             Column(words.say("界限", "Limit"), is_number=True, width=0.8),
-            Column(words.say("期内低频月数", "Months"), words.say("低频/判定", "low / judged"), is_number=True, width=1.3),
-            Column(words.say("处置建议", "Proposal"), width=1.1),
+            Column(words.say("低频月数", "Months"), words.say("低频/判定", "low/judged"), is_number=True, width=1.25),
+            Column(words.say("处置建议", "Proposal"), width=1.25),
         ),
         tuple(
             (
@@ -251,7 +251,7 @@ def proposals(facts: Facts, words: Wording) -> Section:
     text = words.say(
         f"按现行处置规则，对{sum(count for _, count in counts)}个参评应用提出建议：{told}。建议关停、暂停、整合、移交的应用如下。"
         "以上均为依规则提出的建议，由主管部门核实、会商后决定；数据缺失的应用不作关停建议。",
-        f"By the rules in force the {quantity(sum(count for _, count in counts), 'app')} of the population are proposed as follows: "
+        f"For {quantity(sum(count for _, count in counts), 'app')} the rules in force propose: "
         f"{told}. Those to be shut down, suspended, merged or transferred are listed. These are proposals: the owner "
         "checks and decides, and nothing is proposed to be shut down for missing data.",
     )
@@ -259,7 +259,7 @@ def proposals(facts: Facts, words: Wording) -> Section:
         "proposals", words.say("关停并转建议", "Proposed to be shut down, suspended, merged or transferred"),
         (
             Column(words.say("应用", "App"), width=1.5), Column(words.say("主管部门", "Department"), width=2.0),
-            Column(words.say("建议", "Proposal"), width=0.9), Column(words.say("理由", "Reasons"), width=4.6),
+            Column(words.say("建议", "Proposal"), width=1.1), Column(words.say("理由", "Reasons"), width=4.6),
         ),
         tuple(
             (
@@ -292,7 +292,7 @@ def departments(facts: Facts, words: Wording) -> Section:
     counted = (
         Column(words.say("应用", "Apps"), is_number=True, width=0.7),
         *(
-            Column(words.say(short, english), is_number=True, width=0.65)
+            Column(words.say(short, english), is_number=True, width=0.95)
             for short, english in (("五星", "5★"), ("四星", "4★"), ("三星", "3★"), ("未得星", "None"), ("暂不评", "Withheld"))
         ),
     )
@@ -301,8 +301,8 @@ def departments(facts: Facts, words: Wording) -> Section:
         (
             Column(words.say("名次", "Place"), is_number=True, width=0.7), Column(words.say("部门", "Department"), width=2.8), *counted,
             Column(words.say("平均分", "Mean"), words.say("分", "of 100"), is_number=True, width=1.0),
-            Column(words.say("低频应用", "Little used"), is_number=True, width=0.8),
-            Column(words.say("数据能力", "Data capability"), words.say("分", "of 100"), is_number=True, width=1.0),
+            Column(words.say("低频应用", "Little used"), is_number=True, width=1.05),
+            Column(words.say("数据能力", "Data capability"), words.say("分", "of 100"), is_number=True, width=1.15),
         ),
         tuple(
             (
@@ -326,10 +326,10 @@ def departments(facts: Facts, words: Wording) -> Section:
     )  # fmt: skip
     chart = Figure(
         "departments", words.say("各部门参评应用星级构成", "Stars of each department's apps"),
-        words.say(f"{len(facts.departments)}个部门的应用按星级的构成，数值见下表。", "Apps of each department by stars; the table below has the numbers."),
+        words.say(f"{len(facts.departments)}个部门的应用按星级的构成，数值见上表。", "Apps of each department by stars; the table above has the numbers."),
         lambda palette: star_charts.departments(cells, palette, words={"apps": words.say("应用数（个）", "apps")}),
     )  # fmt: skip
-    return Section("departments", "", words.say("各部门情况", "Departments"), (Paragraph(text), chart, table))
+    return Section("departments", "", words.say("各部门情况", "Departments"), (Paragraph(text), table, chart))
 
 
 def star_bands(facts: Facts) -> list[Any]:
@@ -378,7 +378,7 @@ def _key_figures(facts: Facts, words: Wording) -> KeyFigures:
         ),
         KeyFigure(
             words.say("得星应用", "Apps with stars"), words.count(with_stars(facts)), words.say("个", ""),
-            words.say(f"占已评分应用{_star_rate(facts, words)}", f"{_star_rate(facts, words)} of those scored"),
+            words.say(f"得星率{_star_rate(facts, words)}", f"{_star_rate(facts, words)} of those scored"),
         ),
         KeyFigure(
             words.say("低频应用", "Apps little used"), words.count(len(facts.low_use)), words.say("个", ""),

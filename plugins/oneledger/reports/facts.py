@@ -107,6 +107,8 @@ def open_facts(
     """A connection with the version as ``published``, the results of the runs as ``result.…`` and ``before.…``, the rules as
     ``rule.…``."""
     with reading(version), duckdb.connect() as connection:
+        # One thread adds floating-point numbers in one order: the same facts give the same last digit.
+        connection.execute("set threads = 1")
         connection.execute(f"attach '{_literal(version.marts_path)}' as published (read_only)")
         for schema, one in (("result", run), ("before", previous)):
             connection.execute(f"create schema {schema}")
@@ -298,8 +300,10 @@ _BY = f"""
     select population.{{column}} as part, {_COUNTS}
     from result.app_stars as stars
     {_NAMED}
-    group by all
-    order by part
+    group by population.{{column}}
+    order by list_position(
+        ['service', 'governance', 'major_application', 'application_system', 'infrastructure', 'operations'], part
+    ), part
 """
 _LOW_USE_APPS = """
     from published.marts.low_use_verdict as verdict
@@ -392,6 +396,10 @@ _SHARING = """
         median(approve_to_open_minutes) as open_median_minutes,
         max(approve_to_open_minutes) as open_longest_minutes,
         max(open_target_minutes) as open_target_minutes,
+        min(approve_target_working_days) filter (sharing_kind = 'unconditional') as unconditional_from_working_days,
+        max(approve_target_working_days) filter (sharing_kind = 'unconditional') as unconditional_to_working_days,
+        min(approve_target_working_days) filter (sharing_kind = 'conditional') as conditional_from_working_days,
+        max(approve_target_working_days) filter (sharing_kind = 'conditional') as conditional_to_working_days,
         count(*) filter (is_opened_within_target) as opened_in_time_count,
         count(is_opened_within_target) as openings_judged_count
     from of_period, year_before, at_end

@@ -60,7 +60,7 @@ TERMS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "unit": {
         "apps": ("个", "apps"), "projects": ("个", "projects"), "scenes": ("个", "scenes"), "components": ("个", "components"),
-        "units": ("个", "units"), "release_ends": ("个", "release ends"), "days": ("天", "days"), "cny": ("万元", "10,000 yuan"),
+        "units": ("个", "units"), "release_ends": ("个", "release ends"), "days": ("天", "days"), "cny": ("万元", "million yuan"),
         "rate": ("%", "%"), "minutes": ("分钟", "minutes"),
     },
 }  # fmt: skip
@@ -108,9 +108,11 @@ class Wording:
     def signed(self, value: Number | None, digits: int = 2) -> str:
         return NONE if value is None else f"{value:+,.{digits}f}"
 
-    def wan(self, cny: Number | None, digits: int = 1) -> str:
-        """Yuan as 万元."""
-        return NONE if cny is None else f"{float(cny) / 10_000:,.{digits}f}"
+    def money(self, cny: Number | None) -> str:
+        """Yuan as 万元 in Chinese, as million yuan in English."""
+        if cny is None:
+            return NONE
+        return f"{float(cny) / 10_000:,.1f}" if self.is_chinese else f"{float(cny) / 1_000_000:,.2f}"
 
     def date(self, day: dt.date | None) -> str:
         if day is None:
@@ -144,7 +146,7 @@ class Wording:
         if unit == "rate":
             return self.percent(value)
         if unit == "cny":
-            return self.wan(value)
+            return self.money(value)
         return self.number(value)
 
     def ordinal(self, number: int) -> str:
