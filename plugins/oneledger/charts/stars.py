@@ -95,7 +95,7 @@ def scores(
             },
             {
                 "data": {"values": dots},
-                "mark": {"type": "circle", "size": 52, "strokeWidth": 0.8},
+                "mark": {"type": "circle", "size": 52, "strokeWidth": 0.8, "opacity": 1},
                 "encoding": {"x": x, "y": y, **_shades(palette), "description": {"field": "description"}},
             },
         ],

@@ -26,11 +26,6 @@ def compose(facts: Facts, language: Language, seal: Seal) -> Circular:
     is_draft = facts.run.state != "confirmed" and facts.run.state != "superseded"
     period = words.period(facts.run.period)
     issuer = words.say(facts.issuer or _ISSUER[0], _ISSUER[1])
-    level = evaluation_sections.level_name(facts, words)
-    title = words.say(
-        f"关于{period}{level}数字政府应用绩效评价情况的通报",
-        f"Circular on the performance of the {level}'s digital-government applications, {period}",
-    )
     decided = decided_at(facts)
     body = [section(facts, words) for section in _SECTIONS]
     back = [
@@ -43,7 +38,7 @@ def compose(facts: Facts, language: Language, seal: Seal) -> Circular:
         language=language,
         banner=issuer,
         kind=words.say("通报", "Circular"),
-        title=title,
+        title=title_of(facts, words),
         subtitle=words.say(
             f"{words.date(facts.period_start_on)}至{words.date(facts.period_end_on)}",
             f"{words.date(facts.period_start_on)} to {words.date(facts.period_end_on)}",
@@ -69,6 +64,15 @@ def compose(facts: Facts, language: Language, seal: Seal) -> Circular:
             "skip": words.say("跳到正文", "Skip to the text"),
         },
     )  # fmt: skip
+
+
+def title_of(facts: Facts, words: Wording) -> str:
+    """What the circular is called."""
+    level, period = evaluation_sections.level_name(facts, words), words.period(facts.run.period)
+    return words.say(
+        f"关于{period}{level}数字政府应用绩效评价情况的通报",
+        f"Circular on the performance of the {level}'s digital-government applications, {period}",
+    )
 
 
 def decided_at(facts: Facts) -> dt.datetime:
