@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.plugins_manager import AirflowPlugin
 
+from oneledger_airflow.pages_address import PREFIX
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
-
-PREFIX = "/oneledger"
 
 
 class PagesApplication:

@@ -15,6 +15,7 @@ from types import FrameType
 from oneledger.settings import ConfigurationError, Settings, load_settings
 from oneledger_airflow import city
 from oneledger_airflow.installation import USER
+from oneledger_airflow.pages_address import PREFIX
 from oneledger_airflow.pools import ensure_pools
 from oneledger_airflow.processes import StartError
 from oneledger_airflow.progress import Progress
@@ -62,6 +63,7 @@ def _up(settings: Settings, port: int, progress: Progress) -> int:
         password_path = airflow.installation.password_path
         progress.say()
         progress.say(f"  Airflow    {airflow.address}")
+        progress.say(f"  pages      {airflow.address}{PREFIX}/   (also in Airflow's navigation)")
         progress.say(f"  log in as  {USER}   password  {airflow.installation.password()}")
         progress.say(f"             (also in {password_path}, readable by you only)")
         progress.say(f"  logs       {airflow.installation.logs_dir}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.end_to_end.conftest import Installation
 
 MARTS_OF_THE_INTERFACE = {
@@ -141,6 +143,7 @@ def test_status_of_a_good_installation_is_good_and_names_the_day(reference_city:
     assert "2022-10-31" in str(answer)
 
 
+@pytest.mark.soak
 def test_two_installations_from_the_same_seed_publish_the_same_content(
     reference_city: Installation, tmp_path_factory
 ) -> None:

@@ -6,16 +6,13 @@ The story is told once for all test processes of this folder; whoever changes so
 from __future__ import annotations
 
 import datetime as dt
-import fcntl
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from tests.models.usage_city import UsageCity, small_city
 
-from .story import Story, tell
+from .story import Story, told_once
 
 FAMILIES = ("major_application", "application_system", "infrastructure", "operations")
 FIRST_DAY, LAST_DAY = dt.date(2022, 6, 1), dt.date(2022, 10, 31)
@@ -83,15 +80,7 @@ def without_august(tmp_path_factory: pytest.TempPathFactory) -> UsageCity:
 def story(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Story:
     """Do not change it: ``changed_story`` is a copy."""
     base = tmp_path_factory.getbasetemp()
-    shared = base if worker_id == "master" else base.parent
-    told = shared / "evaluation_story.json"
-    with (shared / "evaluation_story.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not told.exists():
-            made = tell(shared / "evaluation_story")
-            told.write_text(json.dumps(asdict(made), default=str), "utf-8")
-    known = json.loads(told.read_text("utf-8"))
-    return Story(**{**known, "home": Path(known["home"])})
+    return told_once(base if worker_id == "master" else base.parent)
 
 
 @pytest.fixture

@@ -205,8 +205,9 @@ def marts_of_one_rebuild(installation: Installation, steps: tuple[Step, ...]) ->
     return marts(installation)
 
 
+@pytest.mark.soak
 @settings(
-    max_examples=2,
+    max_examples=6,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -11,9 +11,9 @@ from oneledger.settings import ConfigurationError
 
 # One module a room; each adds its verbs with ``register``.
 ROOMS = (
-    "city", "ingest", "nightly", "checks", "quarantine", "notices", "publishing", "rebuilding", "restating",
-    "retention", "rules", "evaluation", "report", "findings", "backfill", "trace", "lineage", "lineage_events", "verify",
-    "doctor", "web",
+    "city", "ingest", "nightly", "checks", "quarantine", "notices", "publishing", "metrics", "open_data", "rebuilding",
+    "restating", "retention", "rules", "evaluation", "report", "findings", "backfill", "trace", "lineage",
+    "lineage_events", "verify", "doctor", "web",
 )  # fmt: skip
 
 app = typer.Typer(

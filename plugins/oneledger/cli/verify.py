@@ -79,16 +79,20 @@ def verify(
     if acknowledge is not None:
         _acknowledge(acknowledge, name, reason, as_json=as_json)
         return
+    from oneledger.audit.last_verification import keep_verification
     from oneledger.audit.verifying import verify as verify_all
     from oneledger.settings import load_settings
 
     progress = _Live()
+    settings = load_settings()
     answer = verify_all(
-        load_settings(), area, version=version, anchor=anchor,
+        settings, area, version=version, anchor=anchor,
         public_key_file=str(public_key) if public_key else None, may_rules_be_edited=allow_edited_rules,
         is_strict=strict, workers=workers, is_anew=anew, show=_silent if as_json else progress.show,
     )  # fmt: skip
     progress.clear()
+    if area is None and version is None and anchor is None:
+        keep_verification(settings, answer)
     emit_json(answer) if as_json else _print(answer)
     finish(answer["ok"])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,6 +145,28 @@ class Engine:
         for relation in relations:
             self._drop(relation)
             self.connection.execute(f"create view {_quoted(relation)} as from {_PUBLISHED}.{_quoted(relation)}")
+
+    def substitute(self, relation: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Let a relation hold these rows instead of the version's, for this engine only.
+
+        Columns keep their names and types. All rows name the same columns; the others are null.
+        """
+        if relation in self.basis.relations:
+            columns = self.basis.columns_of(relation)
+        else:
+            described = self.connection.execute(f"describe {_quoted(relation)}").fetchall()
+            columns = {name: kind for name, kind, *_ in described}
+        self._drop(relation)
+        self.connection.execute(
+            f"create table {_quoted(relation)} ({', '.join(f'{quote(name)} {kind}' for name, kind in columns.items())})"
+        )
+        if rows:
+            given = list(rows[0])
+            self.connection.execute(
+                f"insert into {_quoted(relation)} by name"
+                f" select {', '.join(f'unnest(?) as {quote(name)}' for name in given)}",
+                [[row[name] for row in rows] for name in given],
+            )
 
     def run(self, relations: Sequence[str] | None = None) -> None:
         """Compute models in order; all of them for None.

@@ -43,28 +43,33 @@ def explain(settings: Settings, app: str, run_id: str | None = None) -> dict[str
     """
     run = find_run(settings, run_id) if run_id else None
     with open_preferred(settings, run) as evaluated:
-        candidate = _find(evaluated, app)
-        app_id = candidate["app_id"]
-        stars = evaluated.rows("select * from app_stars where app_id = ?", [app_id])
-        answer: dict[str, Any] = {
-            "evaluation": {**evaluated.about, "round": evaluated.round},
-            "app": {key: candidate.get(key) for key in ("app_id", "app_name", "side", "family", "department_id")},
-            "population": {key: value for key, value in candidate.items() if key not in _ALREADY_SAID},
-            "is_evaluated": bool(stars),
-            "indicators": [],
-            "score": None,
-            "stars": None,
-            **_consequences(evaluated, app_id),
-        }
-        if not stars:
-            return answer
-        indicators = [_indicator(evaluated, candidate, row) for row in evaluated.rows(
-            "select * from indicator_points where app_id = ? order by weight desc, indicator_id", [app_id]
-        )]  # fmt: skip
-        answer["indicators"] = indicators
-        answer["score"] = _score(stars[0], indicators)
-        answer["stars"] = _stars(evaluated, stars[0])
+        return explain_in(evaluated, app)
+
+
+def explain_in(evaluated: Evaluated, app: str) -> dict[str, Any]:
+    """The same out of an evaluation that is open already: see ``explain``."""
+    candidate = _find(evaluated, app)
+    app_id = candidate["app_id"]
+    stars = evaluated.rows("select * from app_stars where app_id = ?", [app_id])
+    answer: dict[str, Any] = {
+        "evaluation": {**evaluated.about, "round": evaluated.round},
+        "app": {key: candidate.get(key) for key in ("app_id", "app_name", "side", "family", "department_id")},
+        "population": {key: value for key, value in candidate.items() if key not in _ALREADY_SAID},
+        "is_evaluated": bool(stars),
+        "indicators": [],
+        "score": None,
+        "stars": None,
+        **_consequences(evaluated, app_id),
+    }
+    if not stars:
         return answer
+    indicators = [_indicator(evaluated, candidate, row) for row in evaluated.rows(
+        "select * from indicator_points where app_id = ? order by weight desc, indicator_id", [app_id]
+    )]  # fmt: skip
+    answer["indicators"] = indicators
+    answer["score"] = _score(stars[0], indicators)
+    answer["stars"] = _stars(evaluated, stars[0])
+    return answer
 
 
 def _find(evaluated: Evaluated, app: str) -> dict[str, Any]:

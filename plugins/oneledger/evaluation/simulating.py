@@ -84,10 +84,10 @@ def _refused(draft: Draft, problems: list[RuleProblem]) -> dict[str, Any]:
 
 def _prepare(engine: Engine, base: RuleSet, *, is_published: bool) -> None:
     """The base case; the version's own tables when it was evaluated with just these rules and rounds."""
-    engine.load_rules(base)
     if is_published:
-        engine.show_published(engine.basis.relations)
+        engine.show_published([*(one["relation"] for one in engine.basis.rules), *engine.basis.relations])
     else:
+        engine.load_rules(base)
         engine.run()
 
 

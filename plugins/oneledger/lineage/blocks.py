@@ -96,6 +96,12 @@ class ModelBlocks:
     def main(self) -> Query:
         return self.queries[MAIN]
 
+    @property
+    def reads_by_name(self) -> bool:
+        """Whether parts of the SQL are run as they stand, with the names of what they read."""
+        blocks = [block for query in self.queries.values() for block in query.blocks]
+        return any(block.is_opaque or block.nested for block in blocks)
+
 
 class _Reader:
     def __init__(self, columns_of: dict[str, tuple[str, ...]]) -> None:

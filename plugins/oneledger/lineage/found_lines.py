@@ -14,6 +14,7 @@ from oneledger.catalogue import Catalogue, Entity
 from oneledger.landing.manifest import read_manifest
 from oneledger.lineage.ground import quoted
 from oneledger.lineage.landed_lines import LandedFileLines, batch_folder, read_landed_lines
+from oneledger.lineage.literals import text_literal, texts_literal
 from oneledger.lineage.tracing import Step, Tracer
 from oneledger.publishing.content import quote
 from oneledger.publishing.lineage_basis import FOLDER, SEEDS_DIR
@@ -113,9 +114,8 @@ def _row_numbers(tracer: Tracer, step: Step, file: FoundFile, most: int) -> list
     if most <= 0:
         return []
     rows = tracer.connection.execute(
-        f"select distinct _row_number from {tracer.table_of(step.relation.name)} where _file_id = ?"
-        f" order by _row_number limit {most}",
-        [file.file_id],
+        f"select distinct _row_number from {tracer.table_of(step.relation.name)}"
+        f" where _file_id = {text_literal(file.file_id)} order by _row_number limit {most}"
     ).fetchall()
     return [int(row[0]) for row in rows]
 
@@ -175,7 +175,7 @@ def _masked(tracer: Tracer, lines: list[dict[str, Any]]) -> list[dict[str, Any]]
     if not texts:
         return lines
     rows = tracer.connection.execute(
-        f"select line, {masked('line')} from (select distinct unnest(?) as line)", [texts]
+        f"select line, {masked('line')} from (select distinct unnest({texts_literal(texts)}) as line)"
     ).fetchall()
     shown = dict(rows)
     return [

@@ -19,9 +19,9 @@ from sqlglot import exp
 from oneledger.landing.manifest import read_manifest
 from oneledger.landing.reading import list_batches
 from oneledger.lineage.blocks import Block, ModelBlocks, Query, has_aggregate, has_window, text_of, with_tables
+from oneledger.lineage.constraints import Conjunction, constraints_of
 from oneledger.lineage.ground import Relation, quoted, read_models
 from oneledger.lineage.landed_lines import batch_folder
-from oneledger.lineage.pushdown import Conjunction, constraints_of
 from oneledger.lineage.subjects import FIGURES
 from oneledger.lineage.tracing import Tracer, open_tracer
 from oneledger.publishing.content import quote
@@ -96,6 +96,7 @@ def influence(settings: Settings, place: LandedPlace, *, version: str = CURRENT)
     published = resolve(settings, version)
     models = read_models(published)
     with open_tracer(settings, models, recompute=False) as tracer:
+        tracer.ground.define_all()
         forward = _Forward(tracer)
         admitted = forward.begin(place)
         forward.follow()

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from oneledger.audit.anchors import anchor_of_version, current_anchor
+from oneledger.lineage.literals import text_literal, texts_literal
 from oneledger.publishing.facts import file_sha256
 from oneledger.publishing.versions import BATCHES_FILE, MANIFEST, PublishedVersion
 from oneledger.settings import Settings
@@ -80,9 +81,8 @@ def _anchor(settings: Settings, version: PublishedVersion) -> dict[str, Any] | N
 def _runs(connection: duckdb.DuckDBPyConnection, batches: Sequence[str]) -> list[dict[str, Any]]:
     rows = connection.execute(
         "select run_id, step, min(started_at), max(ended_at), count(*), sum(received_count), sum(accepted_count),"
-        " sum(quarantined_count) from control.outcome where batch_id in (select unnest(?)) group by run_id, step"
-        " order by 3",
-        [list(batches)],
+        f" sum(quarantined_count) from control.outcome where batch_id in (select unnest({texts_literal(batches)}))"
+        " group by run_id, step order by 3"
     ).fetchall()
     names = ("run_id", "step", "started_at", "ended_at", "batches_count", "received_count", "accepted_count",
              "quarantined_count")  # fmt: skip
@@ -94,8 +94,8 @@ def _checks(connection: duckdb.DuckDBPyConnection, manifest: dict[str, Any]) -> 
     checks = []
     for gate, answer in sorted((manifest.get("gates") or {}).items()):
         rows = connection.execute(
-            "select verdict, message from control.outcome where step = ? and run_id = ? order by ended_at desc limit 1",
-            [f"gate_{gate}", answer["run_id"]],
+            f"select verdict, message from control.outcome where step = {text_literal(f'gate_{gate}')}"
+            f" and run_id = {text_literal(answer['run_id'])} order by ended_at desc limit 1"
         ).fetchall()
         verdict, message = rows[0] if rows else (None, None)
         checks.append({"gate": gate, **answer, "verdict": verdict, "message": message})
@@ -106,12 +106,11 @@ def _batches(
     connection: duckdb.DuckDBPyConnection, version: PublishedVersion, batches: Sequence[str]
 ) -> dict[str, Any]:
     """How the batches behind the number were admitted, and which of them correct an earlier delivery."""
-    path = str(version.path / BATCHES_FILE).replace("'", "''")
     rows = connection.execute(
         "select count(*), min(business_on), max(business_on), sum(quarantined_count), sum(superseded_count),"
         " list(batch_id order by batch_id) filter (where correction_reason is not null)"
-        f" from read_parquet('{path}') where batch_id in (select unnest(?))",
-        [list(batches)],
+        f" from read_parquet({text_literal(version.path / BATCHES_FILE)})"
+        f" where batch_id in (select unnest({texts_literal(batches)}))"
     ).fetchall()
     names = ("batches_count", "first_business_on", "last_business_on", "quarantined_count", "superseded_count",
              "corrections")  # fmt: skip

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import duckdb
 
+from oneledger.lineage.constraints import FLOATS
+from oneledger.lineage.ground import CATALOGUE, NAMED, quoted
 from oneledger.lineage.pushdown import Contribution
 from oneledger.publishing.content import quote
 
-_NAMED = re.compile(r'"warehouse"\."(\w+)"\."(\w+)"')
 NINE_DECIMALS = 1e-9
 # The results of an evaluation run are kept to nine decimals, so what is computed from them is a little further off.
 SIX_DECIMALS = 1e-6
-_FLOATS = ("DOUBLE", "FLOAT", "REAL")
 
 
 def differing_rows(
@@ -27,31 +26,37 @@ def differing_rows(
     wanted: str,
     types: Mapping[str, str],
     tolerance: float = NINE_DECIMALS,
+    columns: Iterable[str] | None = None,
+    types_of: Mapping[str, Mapping[str, str]] | None = None,
 ) -> int:
     """How many of the wanted rows do not come again.
 
     Args:
         sql: the model's compiled SQL, word for word.
         reads: the relations that it reads; of those without a contribution it gets no row.
-        schema: where the contributions lie as tables named after their relation.
-        wanted: a table of the wanted rows with those columns that are compared.
+        schema: where tables without a row are made.
+        wanted: a table of the wanted rows.
         types: of the model's columns.
+        columns: those of the wanted rows that are compared; all when not given.
+        types_of: by relation its columns with their types; asked of the relation when not given.
         tolerance: how far doubles may be apart, beside the larger of 1 and their size: their last bits hang on the
             order of addition.
     """
-    given = {one.relation for one in contributions}
+    tables = {one.relation: one.table for one in contributions}
     for relation in reads:
-        if relation not in given:
-            name, _, table = relation.partition(".")
-            connection.execute(
-                f"create table if not exists {schema}.{quote(relation)} as "
-                f'from "warehouse".{quote(name)}.{quote(table)} limit 0'
-            )
-    again = _NAMED.sub(lambda match: f"{schema}.{quote(f'{match[1]}.{match[2]}')}", sql)
+        if relation not in tables:
+            tables[relation] = f"{schema}.{quote(relation)}"
+            known = (types_of or {}).get(relation)
+            shape = f" ({', '.join(f'{quote(name)} {kind}' for name, kind in known.items())})" if known else (
+                f" as from {CATALOGUE}.{quoted(relation)} limit 0"
+            )  # fmt: skip
+            connection.execute(f"create table if not exists {tables[relation]}{shape}")
+    again = NAMED.sub(lambda match: tables.get(f"{match[1]}.{match[2]}", match[0]), sql)
+    compared = columns or [row[0] for row in connection.execute(f"describe {wanted}").fetchall()]
     same = []
-    for name in [row[0] for row in connection.execute(f"describe {wanted}").fetchall()]:
+    for name in compared:
         given_value, new = f"wanted.{quote(name)}", f"again.{quote(name)}"
-        if types.get(name) in _FLOATS:
+        if types.get(name) in FLOATS:
             near = f"abs({given_value} - {new}) <= {tolerance} * greatest(1, abs({given_value}))"
             same.append(f"({given_value} is not distinct from {new} or {near})")
         else:

@@ -9,7 +9,8 @@ from typing import Any
 
 import duckdb
 
-from oneledger.lineage.ground import Relation, VersionModels, quoted
+from oneledger.lineage.ground import Ground, Relation, VersionModels, quoted
+from oneledger.lineage.literals import text_literal
 from oneledger.publishing.content import quote
 from oneledger.settings import ConfigurationError
 
@@ -82,14 +83,16 @@ def find_relation(models: VersionModels, name: str) -> Relation:
     )
 
 
-def where_of(connection: duckdb.DuckDBPyConnection, models: VersionModels, subject: Subject) -> str:
+def where_of(ground: Ground, subject: Subject) -> str:
     """The condition that finds the subject's rows.
 
     Raises:
         ConfigurationError: a column does not exist, no row has this key, or more than one has; the message says what
             would make it one.
     """
-    relation = find_relation(models, subject.relation)
+    connection = ground.connection
+    relation = find_relation(ground.models, subject.relation)
+    ground.define(relation.name)
     for column in (*subject.key, *(subject.columns or ())):
         if column not in relation.columns:
             near = difflib.get_close_matches(column, list(relation.columns), n=3, cutoff=0.4)
@@ -100,13 +103,13 @@ def where_of(connection: duckdb.DuckDBPyConnection, models: VersionModels, subje
     parts = []
     for column, value in subject.key.items():
         kind = relation.columns[column]["type"]
-        converted = connection.execute(f"select try_cast(? as {kind})", [value]).fetchall()[0][0]
+        converted = connection.execute(f"select try_cast({text_literal(value)} as {kind})").fetchall()[0][0]
         if value.lower() == "null":
             parts.append(f"{quote(column)} is null")
         elif converted is None:
             raise ConfigurationError(f"{column} of {relation.name} is {kind}; {value!r} is none.")
         else:
-            parts.append(f"{quote(column)} = cast({_text(value)} as {kind})")
+            parts.append(f"{quote(column)} = cast({text_literal(value)} as {kind})")
     where = " and ".join(parts) or "true"
     count = connection.execute(f"select count(*) from {quoted(relation.name)} where {where}").fetchall()[0][0]
     if count == 0:
@@ -126,7 +129,7 @@ def _nothing(connection: duckdb.DuckDBPyConnection, relation: Relation, subject:
             str(row[0])
             for row in connection.execute(
                 f"select distinct {quote(column)} from {quoted(relation.name)} where {quote(column)} is not null"
-                f" order by jaro_winkler_similarity(cast({quote(column)} as varchar), {_text(value)}) desc,"
+                f" order by jaro_winkler_similarity(cast({quote(column)} as varchar), {text_literal(value)}) desc,"
                 f" {quote(column)} limit 3"
             ).fetchall()
         ]
@@ -180,7 +183,7 @@ def row_of(connection: duckdb.DuckDBPyConnection, relation: str, where: str) -> 
     return dict(zip(names, cursor.fetchall()[0], strict=True))
 
 
-def name_of(connection: duckdb.DuckDBPyConnection, models: VersionModels, row: Mapping[str, Any]) -> str | None:
+def name_of(ground: Ground, row: Mapping[str, Any]) -> str | None:
     """What people call the app or project of a row."""
     for column, relation, name in (
         ("app_id", "marts.dim_app", "app_name"),
@@ -188,14 +191,10 @@ def name_of(connection: duckdb.DuckDBPyConnection, models: VersionModels, row: M
     ):
         if row.get(name):
             return str(row[name])
-        if row.get(column) is not None and relation in models.relations:
-            found = connection.execute(
-                f"select {name} from {quoted(relation)} where {column} = ?", [row[column]]
-            ).fetchall()
+        if row.get(column) is not None and relation in ground.models.relations:
+            ground.define(relation)
+            where = f"{column} = {text_literal(str(row[column]))}"
+            found = ground.connection.execute(f"select {name} from {quoted(relation)} where {where}").fetchall()
             if found and found[0][0]:
                 return str(found[0][0])
     return None
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -53,9 +53,9 @@ def trace(
     catalogue = load_catalogue(settings)
     with open_tracer(settings, models, recompute=recompute, run=run) as tracer:
         relation = find_relation(models, subject.relation)
-        where = where_of(tracer.connection, models, subject)
+        where = where_of(tracer.ground, subject)
         row = row_of(tracer.connection, relation.name, where)
-        name = name_of(tracer.connection, models, row)
+        name = name_of(tracer.ground, row)
         tracer.start(relation.name, where, subject.columns)
         try:
             tracer.follow()

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-
-import duckdb
 
 from oneledger.lineage.blocks import ModelBlocks, read_blocks
-from oneledger.lineage.ground import Relation, VersionModels, open_ground, quoted
+from oneledger.lineage.ground import OUTCOMES, Ground, Relation, VersionModels, open_lazily, quoted
+from oneledger.lineage.narrowing import Narrowing
 from oneledger.lineage.pushdown import BlockTracer, Contribution
+from oneledger.lineage.pushing import Pushing
 from oneledger.lineage.recomputing import NINE_DECIMALS, SIX_DECIMALS, differing_rows
 from oneledger.publishing.content import quote
 from oneledger.publishing.evaluation_basis import RULES_DIR
@@ -49,30 +48,28 @@ class Step:
 class Tracer:
     """Traces rows in one opened version. What it found lies in tables that ``table_of`` names."""
 
-    def __init__(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        models: VersionModels,
-        *,
-        recompute: bool = True,
-        rules_dir: Path | None = None,
-    ) -> None:
-        self.connection = connection
-        self.models = models
+    def __init__(self, ground: Ground, *, recompute: bool = True) -> None:
+        self.ground = ground
+        self.connection = ground.connection
+        self.models = ground.models
         self.recompute = recompute
-        self.rules_dir = rules_dir
+        self.rules_dir = ground.run.path / RULES_DIR if ground.run is not None else None
         self.steps: dict[str, Step] = {}
         self._runs = 0
+        self._tables: dict[str, str] = {}
         self._blocks: dict[str, ModelBlocks] = {}
-        connection.execute("attach if not exists ':memory:' as traced")
+        self.connection.execute("attach if not exists ':memory:' as traced")
         # The same few files are read again and again.
-        connection.execute("set parquet_metadata_cache = true")
+        self.connection.execute("set parquet_metadata_cache = true")
+        self._narrowing = Narrowing(ground, self.blocks_of, self.types)
         self.clear()
 
     def clear(self) -> None:
         """Forget what was found."""
         self.connection.execute(f"drop schema if exists {_FOUND} cascade")
         self.connection.execute(f"create schema {_FOUND}")
+        self._narrowing.clear()
+        self._tables = {}
         self.steps = {}
 
     @cached_property
@@ -82,8 +79,7 @@ class Tracer:
             name: {column: str(described["type"]) for column, described in one.columns.items()}
             for name, one in self.models.relations.items()
         }
-        outcome = self.connection.execute("describe control.outcome").fetchall()
-        return {**types, "control.outcome": {row[0]: row[1] for row in outcome}}
+        return {**types, OUTCOMES: types.get("marts.run_outcome", {})}
 
     def blocks_of(self, name: str) -> ModelBlocks:
         if name not in self._blocks:
@@ -94,7 +90,7 @@ class Tracer:
 
     def table_of(self, name: str) -> str:
         """The table of the found rows of a relation."""
-        return f"{_FOUND}.{quote(name)}"
+        return self._tables[name]
 
     def start(self, name: str, where: str, columns: Iterable[str] | None = None) -> int:
         """Enter the rows to be traced; gives how many they are.
@@ -104,8 +100,13 @@ class Tracer:
             columns: what of them is to be explained; None for all.
         """
         relation = self.models.relations[name]
+        self.ground.define(name)
+        table = f"{_FOUND}.{quote(name)}"
+        select = f"select * from {quoted(name)} where {where}"
+        rows_count = int(self.connection.execute(f"create table {table} as {select}").fetchall()[0][0])
         wanted = set(relation.columns if columns is None else columns)
-        return self._enter(name, f"select * from {quoted(name)} where {where}", wanted)
+        self._enter(Contribution(name, table, wanted, rows_count))
+        return rows_count
 
     def follow(self) -> dict[str, Step]:
         """Trace all entered rows down to what no model makes."""
@@ -115,17 +116,21 @@ class Tracer:
                 self._follow(step)
         return self.steps
 
-    def _enter(self, name: str, select: str, columns: set[str]) -> int:
-        table = self.table_of(name)
-        if name in self.steps:
-            self.connection.execute(f"insert into {table} (({select}) except (from {table}))")
-        else:
-            self.connection.execute(f"create table {table} as {select}")
-        rows_count = int(self.connection.execute(f"select count(*) from {table}").fetchall()[0][0])
+    def _enter(self, found: Contribution) -> None:
+        name = found.relation
         step = self.steps.setdefault(name, Step(self._relation(name), 0, set()))
-        step.rows_count = rows_count
-        step.columns |= columns
-        return rows_count
+        step.columns |= found.columns
+        if name not in self._tables:
+            self._tables[name] = found.table
+            step.rows_count = found.rows_count
+            return
+        known = self._tables[name]
+        step.rows_count += int(
+            self.connection.execute(f"insert into {known} ((from {found.table}) except (from {known}))").fetchall()[0][
+                0
+            ]
+        )
+        self.connection.execute(f"drop table {found.table}")
 
     def _relation(self, name: str) -> Relation:
         known = self.models.relations.get(name)
@@ -133,29 +138,34 @@ class Tracer:
 
     def _follow(self, step: Step) -> None:
         relation = step.relation
+        blocks = self.blocks_of(relation.name)
+        wanted = self.table_of(relation.name)
+        compared = self._compared(step)
         schema, contributions = "", list[Contribution]()
         for width in WIDTHS:
             if schema:
                 # What a narrower attempt found is found again by a wider one.
                 self.connection.execute(f"drop schema {schema} cascade")
+                for one in contributions:
+                    self.connection.execute(f"drop table {one.table}")
             self._runs += 1
             schema = f"traced.step_{self._runs}"
             self.connection.execute(f"create schema {schema}")
-            wanted = f"{schema}.wanted"
-            self.connection.execute(f"create table {wanted} as select {self._compared(step)} from "
-                                    f"{self.table_of(relation.name)}")  # fmt: skip
+            if blocks.reads_by_name or width == "whole":
+                for read in relation.reads:
+                    self.ground.define(read)
             tracer = BlockTracer(
-                self.connection, self.blocks_of(relation.name), self.types, schema,
-                is_near=width == "near", with_existence=width in WIDTHS[2:], is_exact=width in WIDTHS[:3],
-                is_whole=width == "whole",
+                self.connection, blocks, self.types, schema, tables=self._narrowing,
+                into=f'{_FOUND}."{self._runs} ', is_near=width == "near", with_existence=width in WIDTHS[2:],
+                is_exact=width in WIDTHS[:3], is_whole=width == "whole",
             )  # fmt: skip
-            contributions = tracer.trace(wanted, step.columns)
+            contributions = tracer.trace(wanted, step.columns, compared)
             step.width = width
             if not self.recompute:
                 break
             step.differing_rows_count = differing_rows(
                 self.connection, str(relation.sql), reads=relation.reads, contributions=contributions, schema=schema,
-                wanted=wanted, types=self.types[relation.name],
+                wanted=wanted, types=self.types[relation.name], columns=compared, types_of=self.types,
                 tolerance=SIX_DECIMALS if self.rules_dir is not None else NINE_DECIMALS,
             )  # fmt: skip
             step.is_equal = step.differing_rows_count == 0
@@ -164,16 +174,16 @@ class Tracer:
         for one in contributions:
             if one.rows_count:
                 step.reads[one.relation] = one.rows_count
-                self._enter(one.relation, f"select * from {one.table}", one.columns)
+                self._enter(one)
         self.connection.execute(f"drop schema {schema} cascade")
 
-    def _compared(self, step: Step) -> str:
-        """The columns that are to be explained, and those by which the row is found."""
-        found = self.blocks_of(step.relation.name)
-        keys = BlockTracer(self.connection, found, self.types, "traced.none").keys()
-        names = [name for name in step.relation.columns if name in step.columns or name in keys]
+    def _compared(self, step: Step) -> dict[str, str]:
+        """The columns that are to be explained, and those by which the row is found, with their types."""
+        name = step.relation.name
+        keys = Pushing(self.blocks_of(name), self.types).keys()
         # Of a row that only has to be there, all of it.
-        return ", ".join(quote(name) for name in names or step.relation.columns)
+        names = [one for one in step.relation.columns if one in step.columns or one in keys] or step.relation.columns
+        return {one: self.types[name][one] for one in names}
 
 
 @contextmanager
@@ -185,21 +195,5 @@ def open_tracer(
     Args:
         run: an evaluation run that was made on this version: its results and rules stand in place of the live ones.
     """
-    with open_ground(settings, models.version, models) as connection:
-        if run is not None:
-            _show_run(connection, models, run)
-        yield Tracer(connection, models, recompute=recompute, rules_dir=run.path / RULES_DIR if run else None)
-
-
-def _show_run(connection: duckdb.DuckDBPyConnection, models: VersionModels, run: EvaluationRun) -> None:
-    for one in models.in_order:
-        result = run.result_path(one.name.partition(".")[2])
-        if one.schema == "evaluation" and one.kind == "model" and result.is_file():
-            connection.execute(f"create or replace view {quoted(one.name)} as from read_parquet('{_literal(result)}')")
-        elif one.kind == "seed" and (rules := run.path / RULES_DIR / str(one.file)).is_file():
-            connection.execute(f"delete from {quoted(one.name)}")
-            connection.execute(f"copy {quoted(one.name)} from '{_literal(rules)}' (format csv, header, delimiter ',')")
-
-
-def _literal(path: Path) -> str:
-    return str(path).replace("'", "''")
+    with open_lazily(settings, models, run) as ground:
+        yield Tracer(ground, recompute=recompute)

@@ -67,7 +67,7 @@ def overall_hash(contents: Iterable[TableContent]) -> str:
 def _text(column: str, data_type: str) -> str:
     quoted = quote(column)
     if data_type in ("DOUBLE", "FLOAT"):
-        return f"round({quoted}, 9)::varchar"
+        return f"(round({quoted}, 9) + 0.0)::varchar"  # a minus zero is a zero
     return f"{quoted}::varchar"
 
 

@@ -90,6 +90,29 @@ def export(
     return Export(out, rows_count, file_format, version.version, escaped)
 
 
+def write_answer(
+    settings: Settings,
+    version: PublishedVersion,
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    path: Path,
+    file_format: Format,
+    *,
+    about: str,
+    columns: dict[str, str],
+) -> int:
+    """Write the answer to a query of ours over an open version to a file, as ``export`` does; returns the rows.
+
+    Args:
+        about: what the rows are, for the sheet of definitions.
+        columns: what each column holds.
+    """
+    sealed = anchor_of_version(settings, version.version)
+    origin = _Origin(version, sealed.anchor if sealed else "", about, columns)
+    rows_count, _ = _WRITERS[file_format](connection, query, path, origin)
+    return rows_count
+
+
 def _write_csv(
     connection: duckdb.DuckDBPyConnection,
     query: str,

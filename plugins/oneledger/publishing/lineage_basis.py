@@ -5,6 +5,7 @@ Written into ``<version>/lineage/``:
 ``models.json``   every model and rule table of the build: relation, how it is materialized, what it reads, its SQL
                   (of an incremental model that which builds all of it), the file in the dbt project, its
                   descriptions, and the types of its columns
+``semantic_manifest.json``   the metrics of the marts as the build read them (``oneledger.metrics`` answers from it)
 ``seeds/*.csv``   the bytes of every seed: rules and reference tables
 ``inputs/<schema>.<table>/<part>.parquet``   what the models read and no model makes: the admitted rows with their row
                   identity, and what the nightly noted about sources. Part ``all``, or a month (``yyyy-mm``) of a large
@@ -28,9 +29,11 @@ import duckdb
 from oneledger.publishing.content import quote
 from oneledger.publishing.versions import PublishedVersion
 from oneledger.warehouse.built_models import BuiltModel, last_build
+from oneledger.warehouse.semantic_manifest import last_semantic_manifest
 
 FOLDER = "lineage"
 MODELS_FILE = "models.json"
+SEMANTIC_MANIFEST_FILE = "semantic_manifest.json"
 SEEDS_DIR = "seeds"
 INPUTS_DIR = "inputs"
 USAGE = "admitted.usage"
@@ -41,6 +44,8 @@ _LEFT_OUT = frozenset({"control.outcome", "control.pending_date"})
 _LEFT_OUT_COLUMNS = {"quarantine.row": ("received", "value", "record_key")}
 # A table of more rows is kept by month, so that a night writes the months that changed.
 _ROWS_OF_ONE_PART = 200_000
+# What is looked for stands together, so that a reader skips what it does not look for.
+SORTED_BY = ("app_id", "project_id", "data_resource_id")
 _PARQUET = "format parquet, compression zstd, row_group_size 122880"
 
 
@@ -74,6 +79,9 @@ def write_lineage(
     for seed in built:
         if seed.is_seed:
             (folder / SEEDS_DIR / str(seed.file_name)).write_bytes(seed.content or b"")
+    metrics = last_semantic_manifest(connection)
+    if metrics is not None:
+        (folder / SEMANTIC_MANIFEST_FILE).write_text(metrics, encoding="utf-8")
     inputs = _inputs(connection, built)
     known = _known_parts(previous)
     parts = [
@@ -178,8 +186,7 @@ def _fingerprint(columns: dict[str, str]) -> str:
 def _order(columns: dict[str, str]) -> str:
     if "_file_id" not in columns:
         return "all"
-    # What is looked for stands together, so that a reader skips what it does not look for.
-    keys = [one for one in ("app_id", "project_id", "data_resource_id") if one in columns]
+    keys = [one for one in SORTED_BY if one in columns]
     return ", ".join(quote(one) for one in (*keys, "_file_id", "_row_number"))
 
 

@@ -21,6 +21,8 @@ from oneledger.lineage.openlineage.publish_events import tell_publish
 from oneledger.outcomes import Outcome, record_outcome
 from oneledger.publishing.build import finish_manifest, sync, write_version
 from oneledger.publishing.evaluation_basis import is_input
+from oneledger.publishing.lineage_basis import FOLDER as LINEAGE_DIR
+from oneledger.publishing.lineage_basis import SEMANTIC_MANIFEST_FILE
 from oneledger.publishing.published_state import note_published
 from oneledger.publishing.versions import (
     CURRENT,
@@ -149,9 +151,12 @@ def _answers_of_gates(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[s
 
 
 def _evaluates_alike(previous: dict[str, Any], fresh: dict[str, Any]) -> bool:
-    """Whether both versions carry the same SQL and rules: another period may differ where this one does not."""
+    """Whether both carry the same SQL, rules and metrics: another period may differ where this one does not."""
     if fresh["lineage"] and not previous.get("lineage"):
         # Published before a version carried what its numbers are followed back by.
+        return False
+    metrics = f"{LINEAGE_DIR}/{SEMANTIC_MANIFEST_FILE}"
+    if fresh["lineage_files"].get(metrics) != previous.get("lineage_files", {}).get(metrics):
         return False
     before, after = previous.get("evaluation"), fresh["evaluation"]
     if not before or not after:

@@ -10,6 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from duckdb import DuckDBPyConnection as Connection
+
 from oneledger.quality.row_rules import DUPLICATE_RULE_ID
 from oneledger.settings import Settings
 from oneledger.warehouse.connection import open_warehouse
@@ -38,11 +40,17 @@ class Filter:
         return ", ".join(f"{name} {value}" for name, value in self.given.items()) or "all quarantined rows"
 
 
-def quarantine_counts(settings: Settings, chosen: Filter | None = None) -> list[dict[str, Any]]:
-    """Rows, batches and newest batch by source, entity and rule, the most first; ``since`` is when the first came."""
+def quarantine_counts(
+    settings: Settings, chosen: Filter | None = None, *, connection: Connection | None = None
+) -> list[dict[str, Any]]:
+    """Rows, batches and newest batch by source, entity and rule, the most first; ``since`` is when the first came.
+
+    Args:
+        connection: has ``quarantine.row`` (``reader_copies``); None opens the warehouse.
+    """
     chosen = chosen or Filter()
     return _read(
-        settings,
+        connection or settings,
         "select source, entity, rule_id, count(distinct (file_id, row_number)) as rows_count,"
         " count(distinct batch_id) as batches_count, max(batch_id) as newest_batch_id, min(found_at) as since,"
         " any_value(reason_zh) as reason_zh, any_value(reason_en) as reason_en,"
@@ -54,7 +62,12 @@ def quarantine_counts(settings: Settings, chosen: Filter | None = None) -> list[
 
 
 def quarantined_rows(
-    settings: Settings, chosen: Filter | None = None, *, limit: int | None = 20, offset: int = 0
+    settings: Settings,
+    chosen: Filter | None = None,
+    *,
+    limit: int | None = 20,
+    offset: int = 0,
+    connection: Connection | None = None,
 ) -> list[dict[str, Any]]:
     """The rows themselves, newest batch first; a row that breaks two rules stands here twice.
 
@@ -64,7 +77,7 @@ def quarantined_rows(
     """
     chosen = chosen or Filter()
     rows = _read(
-        settings,
+        connection or settings,
         "select run_id, source, entity, batch_id, file_id, row_number, column_name, value, rule_id, reason_zh,"
         f" reason_en, remedy_zh, remedy_en, received::varchar as line, found_at, record_key from quarantine.row"
         f" where {chosen.where} order by found_at desc, batch_id desc, record_key, row_number, rule_id"
@@ -72,7 +85,7 @@ def quarantined_rows(
         [*chosen.given.values(), limit, offset],
     )
     conflicts = [row for row in rows if row["rule_id"] == DUPLICATE_RULE_ID]
-    others = _conflicting(settings, conflicts) if conflicts else {}
+    others = _conflicting(connection or settings, conflicts) if conflicts else {}
     for row in rows:
         row["file"] = landed_file(settings, row)
         key = (row["batch_id"], row.pop("record_key"))
@@ -81,9 +94,9 @@ def quarantined_rows(
     return rows
 
 
-def count_rows(settings: Settings, chosen: Filter) -> int:
+def count_rows(settings: Settings, chosen: Filter, *, connection: Connection | None = None) -> int:
     """Reports that the filter meets: pairs of row and rule, as ``quarantined_rows`` lists them."""
-    found = _read(settings, f"select count(*) as n from quarantine.row where {chosen.where}",
+    found = _read(connection or settings, f"select count(*) as n from quarantine.row where {chosen.where}",
                   list(chosen.given.values()))  # fmt: skip
     return int(found[0]["n"])
 
@@ -97,10 +110,12 @@ def landed_file(settings: Settings, row: dict[str, Any]) -> str:
     return str(path.relative_to(settings.home))
 
 
-def _conflicting(settings: Settings, rows: list[dict[str, Any]]) -> dict[tuple[str, str | None], list[dict[str, Any]]]:
+def _conflicting(
+    source: Settings | Connection, rows: list[dict[str, Any]]
+) -> dict[tuple[str, str | None], list[dict[str, Any]]]:
     """All rows of the conflicts that these rows belong to, by batch and key."""
     found = _read(
-        settings,
+        source,
         "select batch_id, record_key, file_id, row_number, received::varchar as line from quarantine.row"
         " where rule_id = ? and batch_id in (select unnest(?)) order by file_id, row_number",
         [DUPLICATE_RULE_ID, sorted({row["batch_id"] for row in rows})],
@@ -129,8 +144,10 @@ def _side_by_side(row: dict[str, Any], of_key: list[dict[str, Any]]) -> list[dic
     ]
 
 
-def _read(settings: Settings, sql: str, parameters: list[Any]) -> list[dict[str, Any]]:
-    with open_warehouse(settings, read_only=True) as connection:
-        cursor = connection.execute(sql, parameters)
-        names = [column[0] for column in cursor.description or []]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+def _read(source: Settings | Connection, sql: str, parameters: list[Any]) -> list[dict[str, Any]]:
+    if isinstance(source, Settings):
+        with open_warehouse(source, read_only=True) as connection:
+            return _read(connection, sql, parameters)
+    cursor = source.execute(sql, parameters)
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -14,6 +14,7 @@ from oneledger.settings import Settings
 from oneledger.warehouse.connection import open_warehouse
 from oneledger.warehouse.control import create_control_tables, utc_timestamp
 from oneledger.warehouse.lock import writer_lock
+from oneledger.warehouse.reader_copies import write_reader_copies
 
 KEPT_RUNS = 400
 _COLUMNS = (
@@ -62,6 +63,7 @@ def record_results(settings: Settings, report: GateReport) -> GateReport:
         except BaseException:
             connection.execute("rollback")
             raise
+        write_reader_copies(connection, settings)
     return report
 
 
@@ -137,6 +139,66 @@ def trends(connection: duckdb.DuckDBPyConnection, check_id: str | None = None) -
     for row in rows:
         row["trend"] = sparkline(row.pop("counts"))
     return rows
+
+
+def check_trends(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """How each check went over its kept runs, all that it judges together; what fails now first.
+
+    Returns:
+        check_id, gate, titles, severity, owner, ``entities_count`` and ``failing_count`` (entities judged, and failing
+        now), ``since`` (since when the first of them fails, UTC; null when none does), ``checked_at``, and ``runs``:
+        of the newest runs, oldest first, run_id, checked_at, ``judged_count`` and ``failed_count`` of entities,
+        ``unexpected_count`` and ``has_blocked``.
+    """
+    found = connection.execute(
+        """
+        with newest as (
+            select *
+            from checks.result
+            qualify row_number() over (partition by gate, check_id, entity order by checked_at desc) = 1
+        ),
+        now_of_check as (
+            select
+                gate, check_id, arg_max(title_zh, checked_at) as title_zh, arg_max(title_en, checked_at) as title_en,
+                arg_max(owner, checked_at) as owner, min(severity) as severity, count(*) as entities_count,
+                count(*) filter (not is_passed) as failing_count,
+                count(*) filter (not is_passed and severity = 'fail') as blocking_count,
+                min(since) filter (not is_passed) as since, max(checked_at) as checked_at
+            from newest
+            group by gate, check_id
+        ),
+        of_run as (
+            select
+                gate, check_id, run_id, max(checked_at) as checked_at, count(*) as judged_count,
+                count(*) filter (not is_passed) as failed_count,
+                sum(coalesce(unexpected_count, (not is_passed)::bigint))::bigint as unexpected_count,
+                bool_or(not is_passed and severity = 'fail') as has_blocked
+            from checks.result
+            group by gate, check_id, run_id
+            qualify row_number() over (partition by gate, check_id order by max(checked_at) desc) <= $shown
+        ),
+        trend as (
+            select
+                gate, check_id,
+                list(
+                    {
+                        'run_id': run_id, 'checked_at': checked_at, 'judged_count': judged_count,
+                        'failed_count': failed_count, 'unexpected_count': unexpected_count, 'has_blocked': has_blocked
+                    }
+                    order by checked_at
+                ) as runs
+            from of_run
+            group by gate, check_id
+        )
+        select *
+        from now_of_check
+        inner join trend using (gate, check_id)
+        order by blocking_count = 0, failing_count = 0, gate desc, check_id
+        """,
+        {"shown": TREND_RUNS},
+    )
+    names = [column[0] for column in found.description or []]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 def sparkline(counts: Sequence[int]) -> str:

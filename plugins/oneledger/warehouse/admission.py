@@ -24,6 +24,7 @@ from oneledger.warehouse.control import create_control_tables
 from oneledger.warehouse.entity_admission import BatchCounts, CountsDoNotReconcileError, EntityAdmission
 from oneledger.warehouse.expected import note_expected
 from oneledger.warehouse.lock import writer_lock
+from oneledger.warehouse.reader_copies import write_reader_copies
 from oneledger.warehouse.outcomes_due import note_outcomes_due, write_outcomes_due
 from oneledger.warehouse.registration import (
     AdmissionPlan,
@@ -70,6 +71,7 @@ def admit(settings: Settings, catalogue: Catalogue, *, run_id: str, progress: Pr
         for entity in catalogue.all_entities:
             new = raw_batch_ids(settings, entity) - known.get((entity.source_id, entity.id), set())
             outcomes += _admit_entity(connection, settings, entity, new, run_id, progress)
+        write_reader_copies(connection, settings)
     problem = tell_admit(settings, catalogue, run_id, outcomes).record_problem(settings, run_id, "admit")
     return [*outcomes, problem] if problem else outcomes
 

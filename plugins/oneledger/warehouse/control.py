@@ -148,6 +148,8 @@ _TABLES = {
     "control.seed_state": "id integer primary key, content_hash varchar not null",
     # The models that the warehouse was built with: other ones are built from nothing.
     "control.model_state": "id integer primary key, content_hash varchar not null",
+    # The metrics as the last build read them (warehouse/semantic_manifest.py).
+    "control.semantic_manifest": "id integer primary key, content varchar not null",
     # What confirmed evaluations fixed: the columns of the model evaluation.funding_share, one row a project and
     # year for good: the first confirmation. Each build takes it over from the runs' folders; the model reads it.
     "confirmed.funding_share": """

@@ -20,6 +20,7 @@ from oneledger.warehouse.control import create_control_tables, load_outcomes
 from oneledger.warehouse.evaluation_runs import load_decided_runs
 from oneledger.warehouse.lock import writer_lock
 from oneledger.warehouse.model_grains import keep_grains, read_grains
+from oneledger.warehouse.semantic_manifest import keep_semantic_manifest, read_semantic_manifest
 
 Progress = Callable[[str], None]
 _ROWS_WRITTEN = re.compile(r"oneledger rows written: (\d+)")
@@ -83,9 +84,12 @@ def build_models(
         outcome.started_at = started_at
         if outcome.verdict != "failed":
             built = read_build(manifest, results, settings.dbt_project_dir)
+            metrics = read_semantic_manifest(manifest) if manifest.semantic_models else None
             with open_warehouse(settings) as connection:
                 keep_build(connection, built, is_full=full_refresh)
                 keep_grains(connection, read_grains(manifest, settings.dbt_project_dir))
+                if metrics:
+                    keep_semantic_manifest(connection, metrics)
                 connection.execute("insert or replace into control.model_state values (1, ?)", [models_hash])
                 if not skips_seeds:
                     connection.execute("insert or replace into control.seed_state values (1, ?)", [seeds_hash])

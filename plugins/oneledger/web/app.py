@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,7 +11,9 @@ from fastapi import FastAPI
 from oneledger.settings import Settings
 from oneledger.web import errors, headers, login, static
 from oneledger.web.access import Access
-from oneledger.web.limits import RateLimits
+from oneledger.web.api.mounting import mount
+from oneledger.web.heads import AnswersHead
+from oneledger.web.limits import RateLimits, requests_a_minute
 from oneledger.web.pages import ROUTERS
 from oneledger.web.reading import VersionPool
 from oneledger.web.tokens import TokenAccess
@@ -35,12 +38,15 @@ def create_app(settings: Settings, access: Access, *, is_embedded: bool = False)
     app.state.access = access
     app.state.pool = pool
     app.state.limits = RateLimits()
+    app.state.api_rate = requests_a_minute(os.environ)
     app.state.is_embedded = is_embedded
     app.middleware("http")(headers.guard)
+    app.add_middleware(AnswersHead)
     errors.install(app)
     app.include_router(static.router)
     if isinstance(access, TokenAccess):
         app.include_router(login.router)
     for router in ROUTERS:
         app.include_router(router)
+    mount(app)
     return app

@@ -17,6 +17,8 @@ from oneledger.web import rendering
 from oneledger.web.language import language_of
 from oneledger.web.page import NotLoggedInError
 
+API_PAGE = "/api/v1/docs"
+
 log = logging.getLogger(__name__)
 
 _TITLES = {
@@ -25,7 +27,9 @@ _TITLES = {
     403: ("权限不足", "Not allowed"),
     404: ("找不到", "Not found"),
     405: ("不支持此操作", "Not possible here"),
+    406: ("没有这种格式", "No such format"),
     409: ("已有变化", "It has changed meanwhile"),
+    413: ("内容过大", "Too much at once"),
     422: ("参数不正确", "A parameter is not right"),
     429: ("请求过多", "Too many requests"),
     500: ("出错了", "Something went wrong"),
@@ -47,8 +51,7 @@ def problem(
 ) -> Response:  # fmt: skip
     """The error as a page, or as ``application/problem+json`` (RFC 9457) for the API."""
     zh, en = _TITLES.get(status, (str(status), HTTPStatus(status).phrase))
-    path = request.url.path.removeprefix(request.scope.get("root_path", ""))
-    if path.startswith("/api/"):
+    if is_api(request):
         body = {"type": "about:blank", "title": en, "title_zh": zh, "status": status, "detail": detail}
         if items:
             body["errors"] = items
@@ -61,9 +64,14 @@ def problem(
     return answer
 
 
-async def _not_logged_in(request: Request, error: Exception) -> Response:
+def is_api(request: Request) -> bool:
+    """Whether a program asks; the description of the API is a page for people."""
     path = request.url.path.removeprefix(request.scope.get("root_path", ""))
-    if path.startswith("/api/") or request.method != "GET":
+    return path.startswith("/api/") and path != API_PAGE
+
+
+async def _not_logged_in(request: Request, error: Exception) -> Response:
+    if is_api(request) or request.method != "GET":
         return problem(
             request, 401, "需要令牌。 A token is needed: send the header `Authorization: Bearer …`.",
             headers={"WWW-Authenticate": "Bearer"},
@@ -76,6 +84,8 @@ async def _http(request: Request, error: Exception) -> Response:
     detail = error.detail
     if error.status_code == 404 and detail == "Not Found":
         detail = "没有这个页面。 There is no such page."
+    if error.status_code == 405:
+        detail = f"此地址不支持 {request.method}。 This address does not take {request.method}."
     return problem(request, error.status_code, detail, headers=dict(error.headers or {}))
 
 

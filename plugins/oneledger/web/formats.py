@@ -6,6 +6,9 @@ import datetime as dt
 import decimal
 from typing import Any
 
+from markupsafe import Markup
+
+from oneledger.catalogue.descriptions import chinese_of
 from oneledger.settings import CITY_TIMEZONE
 from oneledger.web.language import Language
 
@@ -93,3 +96,13 @@ def value(anything: Any) -> str:
     if isinstance(anything, dt.datetime):
         return anything.strftime("%Y-%m-%d %H:%M:%S")
     return str(anything)
+
+
+def described(text: str, language: Language) -> str | Markup:
+    """A description out of the models in the visitor's language; marked as English where nobody wrote Chinese."""
+    if not text or text == NOTHING:
+        return NOTHING
+    if language is Language.EN:
+        return text
+    known = chinese_of(text)
+    return known if known is not None else Markup('<span lang="en">{}</span>').format(text)

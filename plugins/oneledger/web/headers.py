@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from fastapi import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from oneledger.web import errors
 
@@ -26,14 +26,18 @@ _SAFE = {"GET", "HEAD", "OPTIONS"}
 async def guard(request: Request, answer_of: Callable[[Request], Awaitable[Response]]) -> Response:
     """Refuse forms that another site sends in a visitor's name, and put our headers on every answer."""
     if request.method not in _SAFE and not _is_own_form(request):
-        return PlainTextResponse(
-            "请从本站页面提交。 Send this from one of our own pages (the Origin header names another host).", 403
-        )
+        return errors.problem(
+            request, 403,
+            "请从本站页面提交。 Send this from one of our own pages (the Origin header names another host).",
+        )  # fmt: skip
     try:
         answer = await answer_of(request)
     except Exception as error:  # the last guard: whatever it is, the visitor reads a sentence and the log has the rest
         answer = errors.unexpected(request, error)
     for name, value in _HEADERS.items():
+        answer.headers.setdefault(name, value)
+    # What holds for an error as well as for an answer, such as what is left of the visitor's limit.
+    for name, value in getattr(request.state, "answer_headers", {}).items():
         answer.headers.setdefault(name, value)
     answer.headers.setdefault("Cache-Control", "private, no-cache")
     return answer

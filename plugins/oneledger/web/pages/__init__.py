@@ -1,5 +1,31 @@
 """The pages, a module an entry of the navigation; each has a ``router``."""
 
-from oneledger.web.pages import overview
+from oneledger.web.pages import (
+    apps,
+    evaluation,
+    evaluation_simulation,
+    funding,
+    funding_share,
+    lineage,
+    overview,
+    projects,
+    quality,
+    reports,
+    sharing,
+    trace,
+)
 
-ROUTERS = (overview.router,)
+ROUTERS = (
+    overview.router,
+    apps.router,
+    projects.router,
+    sharing.router,
+    funding.router,
+    funding_share.router,
+    evaluation.router,
+    quality.router,
+    lineage.router,
+    reports.router,
+    evaluation_simulation.router,
+    trace.router,
+)

@@ -24,6 +24,17 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
+// A number within bounds can also be dragged: its slider only exists with this script.
+for (const number of document.querySelectorAll("input[type=number][data-slider]")) {
+  const slider = document.createElement("input");
+  Object.assign(slider, { type: "range", min: number.min, max: number.max, step: "1" });
+  slider.value = number.value || number.min;
+  slider.setAttribute("aria-label", number.labels[0].textContent.trim());
+  slider.addEventListener("input", () => { number.value = slider.value; });
+  number.addEventListener("input", () => { slider.value = number.value; });
+  number.closest("label").after(slider);
+}
+
 // A form that filters sends itself when a choice is made; its button stays for who has no script.
 for (const form of document.querySelectorAll("form[data-auto]")) {
   form.addEventListener("change", () => form.requestSubmit());

@@ -1,0 +1,14 @@
+"""The addresses of the API, a module a subject; each has a ``router``."""
+
+from oneledger.web.api.routes import apps, described, lineage, published, quarantine, running, start, tables
+
+ROUTERS = (
+    start.router,
+    tables.router,
+    apps.router,
+    published.router,
+    running.router,
+    quarantine.router,
+    lineage.router,
+    described.router,
+)

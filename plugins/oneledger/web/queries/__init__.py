@@ -1,0 +1,1 @@
+"""What the pages ask of a published version, a module a place: SQL, and the shapes of the answers."""

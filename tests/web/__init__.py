@@ -1,0 +1,1 @@
+"""Pages and API over a real published version."""
