@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
-from oneledger.charts import funding as funding_charts
-from oneledger.charts import sharing as sharing_charts
+from oneledger.charts import circular_funding as funding_charts
+from oneledger.charts import circular_sharing as sharing_charts
 from oneledger.reports.content import Block, Column, Figure, Notice, Paragraph, Section, Table
 from oneledger.reports.evaluation_sections import finding_counts, growth
 from oneledger.reports.facts import Facts, Row

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from oneledger.charts import stars as star_charts
+from oneledger.charts import circular_stars as star_charts
 from oneledger.reports.content import (
     Block,
     Column,
