@@ -138,7 +138,6 @@ def movers(facts: Facts, words: Wording) -> Section:
             "This is the first evaluation that was confirmed: there is none before it to compare with, and no mover.",
         )),))  # fmt: skip
     compared = facts.previous
-    is_corrected = facts.run.decision.get("supersedes") == compared.run_id
     counted = {
         kind: sum(row["movement"] == kind for row in facts.movers)
         for kind in ("risen", "fallen", "withheld", "resumed", "entered", "left")
@@ -147,11 +146,13 @@ def movers(facts: Facts, words: Wording) -> Section:
         words.say(f"{words.term('movement', kind)}{count}个", f"{count} {words.term('movement', kind)}")
         for kind, count in counted.items() if count
     ])  # fmt: skip
-    against = words.say(
-        f"{'被本次更正替代的评价' if is_corrected else words.period(compared.period) + '评价'}（{compared.run_id}）",
-        f"{'the evaluation that this one corrects' if is_corrected else 'the evaluation of the ' + words.period(compared.period)}"
-        f" ({compared.run_id})",
-    )
+    if compared.round_id != facts.run.round_id:
+        name = words.say(f"{words.period(compared.period)}评价", f"the evaluation of the {words.period(compared.period)}")
+    elif facts.run.decision.get("supersedes") == compared.run_id:
+        name = words.say("被本次更正替代的评价", "the evaluation that this one corrects")
+    else:
+        name = words.say("同一周期已确认的评价", "the confirmed evaluation of the same period")
+    against = words.say(f"{name}（{compared.run_id}）", f"{name} ({compared.run_id})")
     text = words.say(
         f"与{against}相比，{len(facts.movers)}个应用的星级或评价状态发生变化" + (f"：{told}。" if told else "。"),
         f"Against {against}, {quantity(len(facts.movers), 'app')} changed stars or state" + (f": {told}." if told else "."),

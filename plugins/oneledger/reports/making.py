@@ -114,28 +114,12 @@ def make_report(
 
 
 def compared_run(settings: Settings, run: EvaluationRun) -> EvaluationRun | None:
-    """The run that movers are told against: the one that this run corrects, else the one in force of a round before.
+    """The run that movers are told against: the one that this run corrects, else the one that its gate looked at.
 
-    Only what was decided before this run counts, so that a later decision does not change an older circular.
+    Both stand in the record of the run, so that a later decision changes no older circular.
     """
-    runs = {one.run_id: one for one in evaluation_runs(settings)}
-    corrected = run.decision.get("supersedes")
-    if corrected and corrected in runs:
-        return runs[corrected]
-    until = run.decision.get("decided_at") or run.record["created_at"]
-    end = run.record["round"]["period_end_on"]
-    before = [
-        one
-        for one in runs.values()
-        if one.state in ("confirmed", "superseded")
-        and one.decision["decided_at"] < until
-        and one.record["round"]["period_end_on"] < end
-    ]
-    replaced = {one.decision.get("supersedes") for one in before}
-    in_force = [one for one in before if one.run_id not in replaced]
-    return max(
-        in_force, key=lambda one: (one.record["round"]["period_end_on"], one.decision["decided_at"]), default=None
-    )
+    wanted = run.decision.get("supersedes") or run.record["compared_with"]
+    return next((one for one in evaluation_runs(settings) if one.run_id == wanted), None)
 
 
 def _chosen(settings: Settings, name: str, *, is_draft_allowed: bool) -> EvaluationRun:
