@@ -60,7 +60,9 @@ def _check(chain: Chain, read: Ledger, folder: Path, entry: LedgerEntry, positio
         return
     if not folder.is_dir():
         chain.state = "removed"
-        chain.broken.append(Broken(chain.name, "is gone", f"what entry {entry.sequence} sealed", again, position, is_warning=True))
+        chain.broken.append(
+            Broken(chain.name, "is gone", f"what entry {entry.sequence} sealed", again, position, is_warning=True)
+        )
         return
     chain.note = f"entry {entry.sequence}, {len(document['files'])} files"
     for name, one in document["files"].items():

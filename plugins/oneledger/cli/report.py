@@ -42,7 +42,9 @@ def register(app: typer.Typer) -> None:
 
 def report(
     context: typer.Context,
-    run: Annotated[str, typer.Option(metavar="RUN", help="A run's id, the start of it, `newest` or `confirmed`.")] = "confirmed",
+    run: Annotated[
+        str, typer.Option(metavar="RUN", help="A run's id, the start of it, `newest` or `confirmed`.")
+    ] = "confirmed",
     language: Annotated[str, typer.Option(help="zh, en or both.")] = "both",
     formats: Annotated[
         str, typer.Option("--format", metavar="FORMATS", help="Of html, pdf, docx, xlsx; several joined by commas.")

@@ -92,7 +92,9 @@ def method(facts: Facts, words: Wording, seal: Seal) -> Section:
         ),
         Notice(_data_notice(facts, words), "warn" if facts.stale or facts.missing_parts else "muted"),
     ]  # fmt: skip
-    return Section("annex_method", "", words.say("评价方法与现行规则", "Method and rules in force"), tuple(blocks), is_annex=True)
+    return Section(
+        "annex_method", "", words.say("评价方法与现行规则", "Method and rules in force"), tuple(blocks), is_annex=True
+    )
 
 
 def definitions(words: Wording) -> Section:
@@ -148,7 +150,13 @@ def how_to_trace(facts: Facts, words: Wording, seal: Seal) -> Section:
             (say("本通报输入哈希", "Hash of the inputs"), seal.inputs_hash),
         ),
     )  # fmt: skip
-    return Section("annex_trace", "", say("数字溯源", "How to follow a number"), (Paragraph(text), Commands(tuple(commands)), table), is_annex=True)
+    return Section(
+        "annex_trace",
+        "",
+        say("数字溯源", "How to follow a number"),
+        (Paragraph(text), Commands(tuple(commands)), table),
+        is_annex=True,
+    )
 
 
 def _weights(facts: Facts, words: Wording) -> Table:
@@ -218,7 +226,9 @@ def _data_notice(facts: Facts, words: Wording) -> str:
     )]  # fmt: skip
     stale = words.join([f"{row['source']}.{row['entity']}" for row in facts.stale])
     parts.append(
-        words.say(f"过期来源：{stale}", f"stale: {stale}") if stale else words.say("没有过期的来源", "no source is stale")
+        words.say(f"过期来源：{stale}", f"stale: {stale}")
+        if stale
+        else words.say("没有过期的来源", "no source is stale")
     )
     missing = words.join([
         words.say(f"{row['source']} {row['reason_zh']}（{row['parts_count']}处）", f"{row['source']}: {row['reason_en']} ({row['parts_count']})")
@@ -232,8 +242,10 @@ def _data_notice(facts: Facts, words: Wording) -> str:
 def _withheld_maximum(facts: Facts) -> float | None:
     day = facts.period_end_on.isoformat()
     for row in facts.rules.rows("rule_threshold"):
-        if row["rule_id"] == "withheld_points_maximum" and row["effective_from"] <= day and (
-            not row["effective_to"] or row["effective_to"] >= day
+        if (
+            row["rule_id"] == "withheld_points_maximum"
+            and row["effective_from"] <= day
+            and (not row["effective_to"] or row["effective_to"] >= day)
         ):
             return float(row["value"])
     return None

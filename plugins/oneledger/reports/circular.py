@@ -96,7 +96,9 @@ def _about(
         if is_draft
         else words.say(f"{decision['name']}，{words.instant(decided)}", f"{decision['name']}, {words.instant(decided)}")
     )
-    state = (words.say("已被其后的评价替代", "replaced by a later evaluation"),) if facts.run.state == "superseded" else ()
+    state = (
+        (words.say("已被其后的评价替代", "replaced by a later evaluation"),) if facts.run.state == "superseded" else ()
+    )
     return (
         (words.say("评价周期", "Period"), words.say(
             f"{words.period(facts.run.period)}（{words.date(facts.period_start_on)}至{words.date(facts.period_end_on)}）",
@@ -115,7 +117,8 @@ def _anchor_text(seal: Seal, words: Wording) -> str:
     if seal.anchor is None:
         return words.say("未封存", "not sealed")
     return words.say(
-        f"{seal.anchor}（存证账本第{words.count(seal.sequence)}条）", f"{seal.anchor} (ledger entry {words.count(seal.sequence)})"
+        f"{seal.anchor}（存证账本第{words.count(seal.sequence)}条）",
+        f"{seal.anchor} (ledger entry {words.count(seal.sequence)})",
     )
 
 

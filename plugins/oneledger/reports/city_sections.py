@@ -173,7 +173,10 @@ def funding(facts: Facts, words: Wording) -> Section:
     )  # fmt: skip
     blocks: list[Block] = [Paragraph(_funding_text(facts, words))]
     if charted:
-        labels = {"published": words.say("一本账发布", "ledger published"), "released": words.say("首次下达资金", "first money released")}
+        labels = {
+            "published": words.say("一本账发布", "ledger published"),
+            "released": words.say("首次下达资金", "first money released"),
+        }
         told = words.join([f"{row['ledger']} {row['days_label']}" for row in charted])
         blocks.append(Figure(
             "lead_times", words.say("市一本账从发布到资金下达", "City ledgers, from publication to money"), told,
@@ -186,7 +189,9 @@ def funding(facts: Facts, words: Wording) -> Section:
 def findings(facts: Facts, words: Wording) -> Section:
     title = words.say("审计问题整改", "Findings of the audit")
     if not facts.findings:
-        return Section("findings", "", title, (Notice(words.say("没有列入清单的审计问题。", "There is no finding on the list.")),))
+        return Section(
+            "findings", "", title, (Notice(words.say("没有列入清单的审计问题。", "There is no finding on the list.")),)
+        )
     closed, overdue = finding_counts(facts)
     states: dict[str, int] = {}
     for row in facts.findings:
@@ -302,7 +307,9 @@ def _funding_text(facts: Facts, words: Wording) -> str:
     budget = sum(row["budget_cny"] for row in computed)
     projects = sum(row["projects_count"] for row in computed)
     if not computed:
-        return text + words.say("本期没有可核算拨付比例的项目。", "No project has a share that can be computed in this period.")
+        return text + words.say(
+            "本期没有可核算拨付比例的项目。", "No project has a share that can be computed in this period."
+        )
     return text + words.say(
         f"按上线率、使用率、满意率核算{facts.period_end_on.year}年度{projects}个项目，预算{words.money(budget)}万元，应拨付{words.money(payable)}万元，核减"
         f"{words.money(budget - payable)}万元。",

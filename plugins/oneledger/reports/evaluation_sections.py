@@ -69,7 +69,10 @@ def distribution(facts: Facts, words: Wording) -> Section:
         for row in star_bands(facts)
     ]
     chart_words = {"apps": words.say("应用数（个）", "apps"), "before": words.say("上次评价", "run before")}
-    score_words = {"score": words.say("综合得分（百分制）", "score out of 100"), "apps": words.say("应用数（个）", "apps")}
+    score_words = {
+        "score": words.say("综合得分（百分制）", "score out of 100"),
+        "apps": words.say("应用数（个）", "apps"),
+    }
     blocks: list[Block] = [
         Figure(
             "distribution",
@@ -147,7 +150,9 @@ def movers(facts: Facts, words: Wording) -> Section:
         for kind, count in counted.items() if count
     ])  # fmt: skip
     if compared.round_id != facts.run.round_id:
-        name = words.say(f"{words.period(compared.period)}评价", f"the evaluation of the {words.period(compared.period)}")
+        name = words.say(
+            f"{words.period(compared.period)}评价", f"the evaluation of the {words.period(compared.period)}"
+        )
     elif facts.run.decision.get("supersedes") == compared.run_id:
         name = words.say("被本次更正替代的评价", "the evaluation that this one corrects")
     else:
@@ -155,7 +160,8 @@ def movers(facts: Facts, words: Wording) -> Section:
     against = words.say(f"{name}（{compared.run_id}）", f"{name} ({compared.run_id})")
     text = words.say(
         f"与{against}相比，{len(facts.movers)}个应用的星级或评价状态发生变化" + (f"：{told}。" if told else "。"),
-        f"Against {against}, {quantity(len(facts.movers), 'app')} changed stars or state" + (f": {told}." if told else "."),
+        f"Against {against}, {quantity(len(facts.movers), 'app')} changed stars or state"
+        + (f": {told}." if told else "."),
     )
     charted = [
         {
@@ -211,11 +217,15 @@ def low_use(facts: Facts, words: Wording) -> Section:
         for one in months
     ])  # fmt: skip
     text = words.say(
-        f"{words.month(month)}，{level_name(facts, words)}应用中低频使用的有{len(facts.low_use)}个" + (f"（{parts}）" if parts else "") + "。"
+        f"{words.month(month)}，{level_name(facts, words)}应用中低频使用的有{len(facts.low_use)}个"
+        + (f"（{parts}）" if parts else "")
+        + "。"
         + (f"各月情况：{course}。" if course else "")
         + "新上架、季节性和采集中断的应用不作低频判定。",
         f"In {words.month(month)}, {quantity(len(facts.low_use), level_name(facts, words) + ' app')} "
-        f"{'was' if len(facts.low_use) == 1 else 'were'} little used" + (f" ({parts})" if parts else "") + "."
+        f"{'was' if len(facts.low_use) == 1 else 'were'} little used"
+        + (f" ({parts})" if parts else "")
+        + "."
         + (f" By month: {course}." if course else "")
         + " Apps that are new, out of season or whose collector failed are not called little used.",
     )
@@ -294,7 +304,13 @@ def departments(facts: Facts, words: Wording) -> Section:
         Column(words.say("应用", "Apps"), is_number=True, width=0.7),
         *(
             Column(words.say(short, english), is_number=True, width=0.95)
-            for short, english in (("五星", "5★"), ("四星", "4★"), ("三星", "3★"), ("未得星", "None"), ("暂不评", "Withheld"))
+            for short, english in (
+                ("五星", "5★"),
+                ("四星", "4★"),
+                ("三星", "3★"),
+                ("未得星", "None"),
+                ("暂不评", "Withheld"),
+            )
         ),
     )
     table = Table(
@@ -525,7 +541,9 @@ def _parts_table(
     facts: Facts, words: Wording, table_id: str, rows: Sequence[Row], kind: str, caption: str, heading: str
 ) -> Table:
     def line(row: Row) -> tuple[str, ...]:
-        return tuple(words.count(row[f"{name}_count"]) for name in ("apps", "five", "four", "three", "none", "withheld"))
+        return tuple(
+            words.count(row[f"{name}_count"]) for name in ("apps", "five", "four", "three", "none", "withheld")
+        )
 
     return Table(
         table_id, caption,

@@ -113,9 +113,7 @@ def open_facts(
         for schema, one in (("result", run), ("before", previous)):
             connection.execute(f"create schema {schema}")
             for path in sorted((one.path / RESULTS_DIR).glob("*.parquet")) if one else ():
-                connection.execute(
-                    f"create view {schema}.{quote(path.stem)} as from read_parquet('{_literal(path)}')"
-                )
+                connection.execute(f"create view {schema}.{quote(path.stem)} as from read_parquet('{_literal(path)}')")
         connection.execute("create schema rule")
         for path in sorted((run.path / RULES_DIR).glob("*.csv")):
             connection.execute(
@@ -178,9 +176,7 @@ def _read(
         by_family=rows(_BY.format(column="family")),
         low_use=rows(_LOW_USE, {"month": month, "from": period[0], "to": period[1], "level": level}),
         low_use_months=rows(_LOW_USE_MONTHS, {"from": period[0], "to": period[1], "level": level}),
-        dispositions={
-            row["disposition"]: row["apps_count"] for row in rows(_DISPOSITIONS)
-        },
+        dispositions={row["disposition"]: row["apps_count"] for row in rows(_DISPOSITIONS)},
         proposals=rows(_PROPOSALS),
         requests=rows(_REQUESTS, {"to": period[1]}),
         sharing=rows(_SHARING, {"from": period[0], "to": period[1]})[0],
@@ -246,7 +242,9 @@ _ISSUER = """
     where level = ? and department_name like '%大数据%' and is_government_department
     order by department_id limit 1
 """
-_DISTRIBUTION = f"select {_BAND.format(of='stars')} as band, count(*) as apps_count from {{schema}}.app_stars as stars group by all"  # noqa: E501
+_DISTRIBUTION = (
+    f"select {_BAND.format(of='stars')} as band, count(*) as apps_count from {{schema}}.app_stars as stars group by all"  # noqa: E501
+)
 _RANKING = f"""
     select
         case when stars.status = 'scored' then rank() over (order by round(stars.score, 2) desc nulls last) end as rank,

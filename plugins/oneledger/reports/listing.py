@@ -32,7 +32,9 @@ def list_reports(settings: Settings) -> list[dict[str, Any]]:
         record = read_record(path)
         if record is None:
             continue
-        files = [{**one, "path": path / one["name"], "is_there": (path / one["name"]).is_file()} for one in record["files"]]
+        files = [
+            {**one, "path": path / one["name"], "is_there": (path / one["name"]).is_file()} for one in record["files"]
+        ]
         found.append({**record, "state": states.get(record["run_id"]), "folder": path, "files": files})
     return sorted(found, key=lambda one: (one["period"], one["confirmed_at"] or "", one["run_id"]), reverse=True)
 

@@ -152,9 +152,7 @@ def _chosen(settings: Settings, name: str, *, is_draft_allowed: bool) -> Evaluat
     )
 
 
-def _seal(
-    settings: Settings, run: EvaluationRun, version: PublishedVersion, previous: EvaluationRun | None
-) -> Seal:
+def _seal(settings: Settings, run: EvaluationRun, version: PublishedVersion, previous: EvaluationRun | None) -> Seal:
     """What ties the report to the system. The anchor is that of the entry that sealed the run, and never another."""
     entry = last_entry(settings, ("evaluation",), run.run_id)
     of_version: Anchor | None = None if entry else anchor_of_version(settings, version.version)
@@ -221,7 +219,9 @@ def _files(
 def file_stem(run: EvaluationRun) -> str:
     """``circular-2022-Q3``: in ASCII, for every mail, archive and share; the Chinese title stands inside each file."""
     prefix = "" if run.state in ("confirmed", "superseded") else "draft-"
-    period = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "-" for letter in run.period)
+    period = "".join(
+        letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "-" for letter in run.period
+    )
     return f"{prefix}circular-{period}"
 
 
@@ -308,5 +308,3 @@ def _alone(folder: Path) -> Iterator[None]:
     with (folder / _LOCK_FILE).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-

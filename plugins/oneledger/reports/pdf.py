@@ -24,7 +24,12 @@ def render_pdf(circular: Circular, made_at: dt.datetime) -> bytes:
     """
     import typst
 
-    drawn = typst.compile(_TEMPLATE.read_bytes(), **_options(circular), timestamp=made_at.astimezone(dt.UTC).replace(microsecond=0), pdf_standards=[_STANDARD])
+    drawn = typst.compile(
+        _TEMPLATE.read_bytes(),
+        **_options(circular),
+        timestamp=made_at.astimezone(dt.UTC).replace(microsecond=0),
+        pdf_standards=[_STANDARD],
+    )
     return bytes(drawn)
 
 

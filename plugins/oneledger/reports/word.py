@@ -125,7 +125,13 @@ def _set_up(document: DocumentType, circular: Circular, made_at: dt.datetime) ->
         footer.is_linked_to_previous = False
         line = footer.paragraphs[0]
         _border(line, "top", _LINE, 4)
-        _write(line, circular.synthetic or seal_line(circular), _HEAD_FONTS, 7, _TONES["bad"] if circular.synthetic else _MUTED)
+        _write(
+            line,
+            circular.synthetic or seal_line(circular),
+            _HEAD_FONTS,
+            7,
+            _TONES["bad"] if circular.synthetic else _MUTED,
+        )
         _write(line, "\t", _HEAD_FONTS, 8, _MUTED)
         _page_numbers(line, circular.words["page"])
 
@@ -206,7 +212,10 @@ def _block(document: DocumentType, circular: Circular, block: Block, numbers: Nu
             add_table(
                 document,
                 [
-                    [Cell([[Run(word, _HEAD_FONTS, 9.5, f"{_INK}")]]), Cell([[Run(meaning, _TEXT_FONTS, 10, f"{_INK}")]])]
+                    [
+                        Cell([[Run(word, _HEAD_FONTS, 9.5, f"{_INK}")]]),
+                        Cell([[Run(meaning, _TEXT_FONTS, 10, f"{_INK}")]]),
+                    ]
                     for word, meaning in block.items
                 ],
                 (34, _TEXT_MM - 34),
@@ -356,7 +365,13 @@ def _fonts(properties: Any, fonts: tuple[str, str]) -> None:
 
 
 def _write(
-    line: WordParagraph, text: str, fonts: tuple[str, str], size: float | None, colour: RGBColor, *, is_bold: bool = False
+    line: WordParagraph,
+    text: str,
+    fonts: tuple[str, str],
+    size: float | None,
+    colour: RGBColor,
+    *,
+    is_bold: bool = False,
 ) -> None:
     run = line.add_run(text)
     run.font.color.rgb = colour
@@ -399,7 +414,15 @@ def _border(line: WordParagraph, side: str, colour: str, size: int, *, space: in
     if borders is None:
         borders = OxmlElement("w:pBdr")
         properties.insert_element_before(
-            borders, "w:shd", "w:tabs", "w:suppressAutoHyphens", "w:spacing", "w:ind", "w:contextualSpacing", "w:jc", "w:rPr"
+            borders,
+            "w:shd",
+            "w:tabs",
+            "w:suppressAutoHyphens",
+            "w:spacing",
+            "w:ind",
+            "w:contextualSpacing",
+            "w:jc",
+            "w:rPr",
         )
     borders.append(parse_xml(
         f'<w:{side} {nsdecls("w")} w:val="{kind}" w:sz="{size}" w:space="{space}" w:color="{colour}"/>'

@@ -117,7 +117,11 @@ class Wording:
     def date(self, day: dt.date | None) -> str:
         if day is None:
             return NONE
-        return f"{day.year}年{day.month}月{day.day}日" if self.is_chinese else f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+        return (
+            f"{day.year}年{day.month}月{day.day}日"
+            if self.is_chinese
+            else f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+        )
 
     def month(self, day: dt.date) -> str:
         return f"{day.year}年{day.month}月" if self.is_chinese else f"{_MONTHS[day.month - 1]} {day.year}"

@@ -107,7 +107,9 @@ class _Formats:
         head = {"bold": True, "text_wrap": True, "bg_color": "#17508C", "font_color": "#FFFFFF", "valign": "vcenter", "border": 1,
                 "border_color": "#0F3A66"}  # fmt: skip
         self.head = self.of(**head)
-        self.head_english = self.of(**{**head, "bold": False, "bg_color": "#E4ECF5", "font_color": "#1C2430", "border_color": "#C9D0D8"})
+        self.head_english = self.of(
+            **{**head, "bold": False, "bg_color": "#E4ECF5", "font_color": "#1C2430", "border_color": "#C9D0D8"}
+        )
         self.label = self.of(font_color="#5B6675", text_wrap=True)
         self.text = self.of()
         self.wrapped = self.of(text_wrap=True)
@@ -182,7 +184,12 @@ def _headings(sheet: Any, formats: _Formats, row: int, headings: Sequence[str]) 
 
 
 def _rows(
-    book: Any, formats: _Formats, spec: SheetSpec, columns: Sequence[_Column], rows: Sequence[Sequence[Any]], facts: Facts
+    book: Any,
+    formats: _Formats,
+    spec: SheetSpec,
+    columns: Sequence[_Column],
+    rows: Sequence[Sequence[Any]],
+    facts: Facts,
 ) -> None:
     """A sheet of rows: Chinese headings with units, English ones below, a filter, and the first columns held in place."""
     if len(rows) + 2 > _ROW_LIMIT:
@@ -224,13 +231,23 @@ def _write(sheet: Any, row: int, position: int, value: Any, column: _Column, for
 def _definitions(book: Any, formats: _Formats, columns_of: dict[str, list[_Column]]) -> None:
     """Every column of every sheet: titles, unit, meaning, and the table that it comes from."""
     sheet = book.add_worksheet("指标定义 Definitions")
-    headings = ("工作表 Sheet", "列 Column", "中文 Chinese", "英文 English", "单位 Unit", "含义 Meaning", "来源表 Table")
+    headings = (
+        "工作表 Sheet",
+        "列 Column",
+        "中文 Chinese",
+        "英文 English",
+        "单位 Unit",
+        "含义 Meaning",
+        "来源表 Table",
+    )
     for position, width in enumerate((22, 32, 24, 32, 18, 80, 34)):
         sheet.set_column(position, position, width)
     row = _headings(sheet, formats, 0, headings)
     for name, columns in columns_of.items():
         for column in columns:
-            unit = column.unit[0] if column.unit[0] == column.unit[1] else " ".join(part for part in column.unit if part)
+            unit = (
+                column.unit[0] if column.unit[0] == column.unit[1] else " ".join(part for part in column.unit if part)
+            )
             texts = (name, column.name, column.title_zh, column.title_en, unit, column.description, column.relation)
             for position, text in enumerate(texts):
                 sheet.write_string(row, position, text, formats.wrapped if position == 5 else formats.text)
