@@ -31,7 +31,8 @@ class ReportOperator(BaseOperator):
         except ConfigurationError as error:
             # The same run would be refused again.
             raise AirflowFailException(
-                f"{error} 评价已确认并封存，只差通报；处理后清除本任务重跑，或执行 The evaluation stays confirmed and sealed, only its "
+                f"{error} 评价已确认并封存，只差通报；处理后清除本任务重跑，或执行 The evaluation stays confirmed "
+                "and sealed, only its "
                 f"report is missing. Mend it and clear this task, or type: oneledger report --run {run_id}"
             ) from error
         for one in made.files:

@@ -33,15 +33,21 @@ def check_reports(settings: Settings, read: Ledger, folders: list[Path]) -> list
         folder = settings.reports_dir / name
         chain = Chain("reports", f"reports/{name}", length=1)
         remedy = (
-            f"Make it again with `oneledger report --run {name}` and compare; find out who changed it, and who has been given "
+            f"Make it again with `oneledger report --run {name}` and compare; find out who changed it, and who has "
+            "been given "
             "the changed file."
         )
         if name not in entries:
             chain.state = "unsealed"
-            chain.broken.append(Broken(
-                f"{chain.name}/{_RECORD_FILE}", "is a report that nobody sealed", "an entry of the ledger that seals it",
-                f"`oneledger report --run {name}` makes and seals it.", position,
-            ))  # fmt: skip
+            chain.broken.append(
+                Broken(
+                    f"{chain.name}/{_RECORD_FILE}",
+                    "is a report that nobody sealed",
+                    "an entry of the ledger that seals it",
+                    f"`oneledger report --run {name}` makes and seals it.",
+                    position,
+                )
+            )
         else:
             _check(chain, read, folder, entries[name], position, remedy)
         chains.append(chain)
@@ -53,10 +59,16 @@ def _check(chain: Chain, read: Ledger, folder: Path, entry: LedgerEntry, positio
     again = f"`oneledger report --run {folder.name}` makes it again."
     if document is None:
         chain.state = "unproven"
-        chain.broken.append(Broken(
-            chain.name, "cannot be compared: the document of its seal was changed or is gone", f"document {entry.document}",
-            "Restore seals/documents from a backup.", position, is_warning=True,
-        ))  # fmt: skip
+        chain.broken.append(
+            Broken(
+                chain.name,
+                "cannot be compared: the document of its seal was changed or is gone",
+                f"document {entry.document}",
+                "Restore seals/documents from a backup.",
+                position,
+                is_warning=True,
+            )
+        )
         return
     if not folder.is_dir():
         chain.state = "removed"
@@ -66,16 +78,28 @@ def _check(chain: Chain, read: Ledger, folder: Path, entry: LedgerEntry, positio
         return
     chain.note = f"entry {entry.sequence}, {len(document['files'])} files"
     for name, one in document["files"].items():
-        chain.files.append(SealedFile(
-            f"{chain.name}/{name}", folder / name, one["sha256"], position, f"entry {entry.sequence} of the ledger", remedy
-        ))  # fmt: skip
+        chain.files.append(
+            SealedFile(
+                f"{chain.name}/{name}",
+                folder / name,
+                one["sha256"],
+                position,
+                f"entry {entry.sequence} of the ledger",
+                remedy,
+            )
+        )
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if path.is_file() and not name.startswith(".") and name not in document["files"]:
-            chain.broken.append(Broken(
-                f"{chain.name}/{name}", "does not belong to the report", "no such file",
-                "Look at who put it there, and remove it.", position,
-            ))  # fmt: skip
+            chain.broken.append(
+                Broken(
+                    f"{chain.name}/{name}",
+                    "does not belong to the report",
+                    "no such file",
+                    "Look at who put it there, and remove it.",
+                    position,
+                )
+            )
 
 
 def _is_draft(folder: Path) -> bool:

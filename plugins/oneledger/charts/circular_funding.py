@@ -25,9 +25,11 @@ def lead_times(rows: Sequence[Mapping[str, Any]], palette: Palette, *, words: Ma
     axis = {"title": None, "format": "%Y-%m", "grid": True, "tickCount": 7}
     x = {"type": "temporal", "scale": scale, "axis": axis}
     y = {
-        "field": "ledger", "type": "nominal", "sort": None,
+        "field": "ledger",
+        "type": "nominal",
+        "sort": None,
         "axis": {"title": None, "labelColor": palette.ink, "labelFontSize": 13, "labelLimit": 200},
-    }  # fmt: skip
+    }
     values = [
         {**row, "end": row["released"] or row["published"], "description": f"{row['ledger']}: {row['days_label']}"}
         for row in rows
@@ -39,13 +41,16 @@ def lead_times(rows: Sequence[Mapping[str, Any]], palette: Palette, *, words: Ma
         if row[key]
     ]
     return {
-        "width": 560, "height": {"step": 34},
+        "width": 560,
+        "height": {"step": 34},
         "layer": [
             {
                 "data": {"values": [row for row in values if row["released"]]},
                 "mark": {"type": "rule", "strokeWidth": 7, "opacity": 0.3, "color": palette.accent},
                 "encoding": {
-                    "y": y, "x": {**x, "field": "published"}, "x2": {"field": "released"},
+                    "y": y,
+                    "x": {**x, "field": "published"},
+                    "x2": {"field": "released"},
                     "description": {"field": "description"},
                 },
             },
@@ -53,9 +58,11 @@ def lead_times(rows: Sequence[Mapping[str, Any]], palette: Palette, *, words: Ma
                 "data": {"values": marks},
                 "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
                 "encoding": {
-                    "y": y, "x": {**x, "field": "day"},
+                    "y": y,
+                    "x": {**x, "field": "day"},
                     "color": {
-                        "field": "kind", "type": "nominal",
+                        "field": "kind",
+                        "type": "nominal",
                         "scale": {
                             "domain": [words["published"], words["released"]],
                             "range": [palette.muted, palette.accent],
@@ -70,4 +77,4 @@ def lead_times(rows: Sequence[Mapping[str, Any]], palette: Palette, *, words: Ma
                 "encoding": {"y": y, "x": {**x, "field": "end"}, "text": {"field": "days_label"}},
             },
         ],
-    }  # fmt: skip
+    }

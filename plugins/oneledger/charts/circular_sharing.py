@@ -22,29 +22,37 @@ def requests(rows: Sequence[Mapping[str, Any]], palette: Palette, *, words: Mapp
     kinds = [("batch_count", words["batch"]), ("interface_count", words["interface"])]
     parts = [
         {
-            "month_label": row["month_label"], "kind": label, "count": row[field], "order": order,
+            "month_label": row["month_label"],
+            "kind": label,
+            "count": row[field],
+            "order": order,
             "description": f"{row['month_label']}, {label}: {row[field]}",
         }
         for row in rows
         for order, (field, label) in enumerate(kinds)
-    ]  # fmt: skip
+    ]
     sums = [
         {
-            "month_label": row["month_label"], "sum": row["requests_count"], "before": row["year_before_count"],
+            "month_label": row["month_label"],
+            "sum": row["requests_count"],
+            "before": row["year_before_count"],
             "kind": words["year_before"],
             "description": f"{row['month_label']}, {words['year_before']}: {row['year_before_count']}",
         }
         for row in rows
-    ]  # fmt: skip
+    ]
     has_before = any(row["before"] is not None for row in sums)
     legend = [*(label for _, label in kinds), *([words["year_before"]] if has_before else [])]
     colour = {
-        "field": "kind", "type": "nominal",
+        "field": "kind",
+        "type": "nominal",
         "scale": {"domain": legend, "range": [palette.accent, palette.accent, palette.bad][: len(legend)]},
-    }  # fmt: skip
+    }
     opacity = {
-        "field": "kind", "type": "nominal", "scale": {"type": "ordinal", "domain": legend, "range": [1, 0.42, 1][: len(legend)]},
-    }  # fmt: skip
+        "field": "kind",
+        "type": "nominal",
+        "scale": {"type": "ordinal", "domain": legend, "range": [1, 0.42, 1][: len(legend)]},
+    }
     layers: list[Specification] = [
         # The lighter parts let the grid through; this keeps it behind them.
         {
@@ -71,12 +79,17 @@ def requests(rows: Sequence[Mapping[str, Any]], palette: Palette, *, words: Mapp
         },
     ]
     if has_before:
-        layers.append({
-            "data": {"values": [row for row in sums if row["before"] is not None]},
-            "mark": {"type": "tick", "thickness": 2.5, "size": 34},
-            "encoding": {
-                "x": x, "y": {"field": "before", "type": "quantitative"}, "color": colour,
-                "opacity": opacity, "description": {"field": "description"},
-            },
-        })  # fmt: skip
+        layers.append(
+            {
+                "data": {"values": [row for row in sums if row["before"] is not None]},
+                "mark": {"type": "tick", "thickness": 2.5, "size": 34},
+                "encoding": {
+                    "x": x,
+                    "y": {"field": "before", "type": "quantitative"},
+                    "color": colour,
+                    "opacity": opacity,
+                    "description": {"field": "description"},
+                },
+            }
+        )
     return {"width": 620, "height": 220, "layer": layers}

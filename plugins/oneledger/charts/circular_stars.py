@@ -43,10 +43,12 @@ def distribution(rows: Sequence[Mapping[str, Any]], palette: Palette, *, words: 
         },
     ]
     if any(row["before"] is not None for row in rows):
-        layers.append({
-            "mark": {"type": "tick", "thickness": 2.5, "color": palette.bad, "size": 70},
-            "encoding": {"x": x, "y": {**y, "field": "before"}, "description": {"field": "before_description"}},
-        })  # fmt: skip
+        layers.append(
+            {
+                "mark": {"type": "tick", "thickness": 2.5, "color": palette.bad, "size": 70},
+                "encoding": {"x": x, "y": {**y, "field": "before"}, "description": {"field": "before_description"}},
+            }
+        )
     return {"width": 620, "height": 230, "data": {"values": values}, "layer": layers}
 
 
@@ -73,15 +75,20 @@ def scores(
     lowest = min((dot["x"] for dot in dots), default=0) - _DOT_WIDTH
     tallest = max(heights.values(), default=1)
     x = {
-        "field": "x", "type": "quantitative", "scale": {"domain": [max(0, lowest // 10 * 10), 100], "nice": False},
+        "field": "x",
+        "type": "quantitative",
+        "scale": {"domain": [max(0, lowest // 10 * 10), 100], "nice": False},
         "axis": {"title": words["score"], "tickCount": 9},
-    }  # fmt: skip
+    }
     y = {
-        "field": "y", "type": "quantitative", "scale": {"domain": [0, tallest + 3]},
+        "field": "y",
+        "type": "quantitative",
+        "scale": {"domain": [0, tallest + 3]},
         "axis": {"title": words["apps"], "grid": False, "tickMinStep": 1},
-    }  # fmt: skip
+    }
     return {
-        "width": 620, "height": max(120, min(260, 9 * (tallest + 3))),
+        "width": 620,
+        "height": max(120, min(260, 9 * (tallest + 3))),
         "layer": [
             {
                 "data": {"values": [dict(band) for band in bands]},
@@ -99,7 +106,7 @@ def scores(
                 "encoding": {"x": x, "y": y, **_shades(palette), "description": {"field": "description"}},
             },
         ],
-    }  # fmt: skip
+    }
 
 
 def movement(rows: Sequence[Mapping[str, Any]], palette: Palette, *, words: Mapping[str, str]) -> Specification:
@@ -111,13 +118,17 @@ def movement(rows: Sequence[Mapping[str, Any]], palette: Palette, *, words: Mapp
     """
     values = [{**row, "description": f"{row['name']}: {row['value_label']}"} for row in rows]
     y = {
-        "field": "name", "type": "nominal", "sort": None,
+        "field": "name",
+        "type": "nominal",
+        "sort": None,
         "axis": {"title": None, "labelColor": palette.ink, "labelLimit": 220},
-    }  # fmt: skip
+    }
     colour = {"condition": {"test": "datum.is_risen", "value": palette.good}, "value": palette.bad}
     x = {"field": "score", "type": "quantitative", "scale": {"zero": False}, "axis": {"title": words["score"]}}
     return {
-        "width": 470, "height": {"step": 22}, "data": {"values": values},
+        "width": 470,
+        "height": {"step": 22},
+        "data": {"values": values},
         "layer": [
             {
                 "mark": {"type": "rule", "strokeWidth": 3, "opacity": 0.45},
@@ -132,7 +143,7 @@ def movement(rows: Sequence[Mapping[str, Any]], palette: Palette, *, words: Mapp
                 "encoding": {"x": x, "y": y, "color": colour, "description": {"field": "description"}},
             },
         ],
-    }  # fmt: skip
+    }
 
 
 def departments(rows: Sequence[Mapping[str, Any]], palette: Palette, *, words: Mapping[str, str]) -> Specification:
@@ -148,40 +159,51 @@ def departments(rows: Sequence[Mapping[str, Any]], palette: Palette, *, words: M
     grey = {row["label"] for row in rows if row["band"] in ("none", "withheld")}
     values = [
         {
-            **row, "order": BANDS.index(row["band"]),
+            **row,
+            "order": BANDS.index(row["band"]),
             "description": f"{row['department']}, {row['label']}: {row['count']}",
         }
         for row in rows
         if row["count"]
-    ]  # fmt: skip
+    ]
     shown = [label for label in labels if any(row["label"] == label and row["count"] for row in rows)]
     return {
-        "width": 400, "height": {"step": 14}, "data": {"values": values},
+        "width": 400,
+        "height": {"step": 14},
+        "data": {"values": values},
         "mark": {"type": "bar", "height": {"band": 0.7}, "cornerRadiusEnd": 0, "strokeWidth": 0.8},
         "encoding": {
             "y": {
-                "field": "department", "type": "nominal", "sort": order,
+                "field": "department",
+                "type": "nominal",
+                "sort": order,
                 "axis": {"title": None, "labelColor": palette.ink, "labelLimit": 230, "labelFontSize": 11},
             },
             "x": {
-                "field": "count", "type": "quantitative",
+                "field": "count",
+                "type": "quantitative",
                 "axis": {"title": words["apps"], "orient": "top", "grid": False, "tickMinStep": 1},
             },
             "order": {"field": "order"},
             "color": {
-                "field": "label", "type": "nominal",
-                "scale": {"domain": shown, "range": [palette.muted if one in grey else palette.accent for one in shown]},
+                "field": "label",
+                "type": "nominal",
+                "scale": {
+                    "domain": shown,
+                    "range": [palette.muted if one in grey else palette.accent for one in shown],
+                },
                 "legend": {"orient": "top"},
             },
             "opacity": {
-                "field": "label", "type": "nominal",
+                "field": "label",
+                "type": "nominal",
                 "scale": {"type": "ordinal", "domain": shown, "range": [max(opacity[one], 0.15) for one in shown]},
                 "legend": {"orient": "top"},
             },
             "stroke": {"value": palette.surface},
             "description": {"field": "description"},
         },
-    }  # fmt: skip
+    }
 
 
 def _shades(palette: Palette) -> Specification:
@@ -189,15 +211,19 @@ def _shades(palette: Palette) -> Specification:
     outlined = {"condition": {"test": "datum.band === 'withheld'", "value": palette.muted}, "value": None}
     return {
         "color": {
-            "field": "band", "type": "nominal", "legend": None,
+            "field": "band",
+            "type": "nominal",
+            "legend": None,
             "scale": {
                 "domain": list(BANDS),
                 "range": [palette.accent, palette.accent, palette.accent, palette.muted, palette.muted],
             },
         },
         "fillOpacity": {
-            "field": "band", "type": "nominal", "legend": None,
+            "field": "band",
+            "type": "nominal",
+            "legend": None,
             "scale": {"type": "ordinal", "domain": list(BANDS), "range": [_OPACITY[band] for band in BANDS]},
         },
         "stroke": outlined,
-    }  # fmt: skip
+    }

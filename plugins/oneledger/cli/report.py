@@ -67,10 +67,14 @@ def report(
     if unknown or not asked:
         fail(f"{formats!r} names no format of a report; --format takes {', '.join(FORMATS)}, several joined by commas.")
     made = make_report(
-        load_settings(), run, languages=[one for one in LANGUAGES if language in (one, "both")],
-        formats=[one for one in FORMATS if one in asked], out=out, is_draft_allowed=draft,
+        load_settings(),
+        run,
+        languages=[one for one in LANGUAGES if language in (one, "both")],
+        formats=[one for one in FORMATS if one in asked],
+        out=out,
+        is_draft_allowed=draft,
         progress=_silent if as_json else _progress,
-    )  # fmt: skip
+    )
     if as_json:
         emit_json({"ok": True, **_answer(made)})
         return
@@ -91,24 +95,37 @@ def list_all(as_json: Json = False) -> None:
         return
     rows = [
         {
-            "period": one["period"], "run_id": one["run_id"], "state": one["state"] or "gone",
-            "confirmed_by": one["confirmed_by"], "files": len([file for file in one["files"] if file["is_there"]]),
+            "period": one["period"],
+            "run_id": one["run_id"],
+            "state": one["state"] or "gone",
+            "confirmed_by": one["confirmed_by"],
+            "files": len([file for file in one["files"] if file["is_there"]]),
             "folder": str(one["folder"]),
         }
         for one in found
-    ]  # fmt: skip
-    print_table(rows, {
-        "period": "周期 period", "run_id": "评价运行 run", "state": "状态 state", "confirmed_by": "确认人 confirmed by",
-        "files": "文件 files", "folder": "位置 folder",
-    })  # fmt: skip
+    ]
+    print_table(
+        rows,
+        {
+            "period": "周期 period",
+            "run_id": "评价运行 run",
+            "state": "状态 state",
+            "confirmed_by": "确认人 confirmed by",
+            "files": "文件 files",
+            "folder": "位置 folder",
+        },
+    )
 
 
 def _answer(made: Report) -> dict[str, Any]:
     record = {key: value for key, value in made.record.items() if key != "files"}
     return {
-        **record, "folder": made.folder, "is_sealed": made.is_sealed, "is_unchanged": made.is_unchanged,
+        **record,
+        "folder": made.folder,
+        "is_sealed": made.is_sealed,
+        "is_unchanged": made.is_unchanged,
         "items": [vars(one) for one in made.files],
-    }  # fmt: skip
+    }
 
 
 def _print(made: Report) -> None:

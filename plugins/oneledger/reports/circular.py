@@ -5,18 +5,34 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 
-from oneledger.reports import annexes, city_sections, evaluation_sections
+from oneledger.reports import (
+    annexes,
+    findings_section,
+    sharing_and_funding,
+    stars_sections,
+    state_section,
+    use_sections,
+)
 from oneledger.reports.content import Circular, Language, Seal, Section
+from oneledger.reports.counts import level_name
 from oneledger.reports.facts import Facts
 from oneledger.reports.wording import Wording
 from oneledger.settings import CITY_TIMEZONE
 
 # The order in which a reader asks: what is the state, who stands where, what is wrong, what is to be done.
 _SECTIONS = (
-    evaluation_sections.state_of_the_city, evaluation_sections.distribution, evaluation_sections.ranking,
-    evaluation_sections.movers, evaluation_sections.low_use, evaluation_sections.proposals, city_sections.sharing,
-    city_sections.funding, city_sections.findings, evaluation_sections.departments, city_sections.what_is_to_be_done,
-)  # fmt: skip
+    state_section.state_of_the_city,
+    stars_sections.distribution,
+    stars_sections.ranking,
+    stars_sections.movers,
+    use_sections.low_use,
+    use_sections.proposals,
+    sharing_and_funding.sharing,
+    sharing_and_funding.funding,
+    findings_section.findings,
+    use_sections.departments,
+    findings_section.what_is_to_be_done,
+)
 _ISSUER = ("市大数据局", "Big Data Bureau")
 
 
@@ -55,20 +71,25 @@ def compose(facts: Facts, language: Language, seal: Seal) -> Circular:
         synthetic=words.say(
             "合成数据：本通报所列单位、应用、项目和数字均由程序生成，不涉及真实情况。",
             "Synthetic data: everything in this circular is generated and describes nothing real.",
-        ) if facts.is_synthetic else "",
+        )
+        if facts.is_synthetic
+        else "",
         watermark=words.say("草案 DRAFT", "DRAFT 草案") if is_draft else "",
         words={
             "page": words.say("第 {page} 页，共 {pages} 页", "Page {page} of {pages}"),
-            "contents": words.say("目录", "Contents"), "figure": words.say("图", "Figure "), "table": words.say("表", "Table "),
-            "anchor": words.say("存证锚", "Anchor"), "draft": words.say("草案，不得印发", "Draft, not to be circulated"),
+            "contents": words.say("目录", "Contents"),
+            "figure": words.say("图", "Figure "),
+            "table": words.say("表", "Table "),
+            "anchor": words.say("存证锚", "Anchor"),
+            "draft": words.say("草案，不得印发", "Draft, not to be circulated"),
             "skip": words.say("跳到正文", "Skip to the text"),
         },
-    )  # fmt: skip
+    )
 
 
 def title_of(facts: Facts, words: Wording) -> str:
     """What the circular is called."""
-    level, period = evaluation_sections.level_name(facts, words), words.period(facts.run.period)
+    level, period = level_name(facts, words), words.period(facts.run.period)
     return words.say(
         f"关于{period}{level}数字政府应用绩效评价情况的通报",
         f"Circular on the performance of the {level}'s digital-government applications, {period}",
@@ -100,17 +121,31 @@ def _about(
         (words.say("已被其后的评价替代", "replaced by a later evaluation"),) if facts.run.state == "superseded" else ()
     )
     return (
-        (words.say("评价周期", "Period"), words.say(
-            f"{words.period(facts.run.period)}（{words.date(facts.period_start_on)}至{words.date(facts.period_end_on)}）",
-            f"{words.period(facts.run.period)} ({words.date(facts.period_start_on)} to {words.date(facts.period_end_on)})")),
+        (
+            words.say("评价周期", "Period"),
+            words.say(
+                f"{words.period(facts.run.period)}（{words.date(facts.period_start_on)}"
+                f"至{words.date(facts.period_end_on)}）",
+                f"{words.period(facts.run.period)} ({words.date(facts.period_start_on)} "
+                f"to {words.date(facts.period_end_on)})",
+            ),
+        ),
         (words.say("数据截止", "Data as of"), words.date(facts.as_of_on)),
-        (words.say("评价运行", "Evaluation run"), "，".join((seal.run_id, *state)) if words.is_chinese else ", ".join((seal.run_id, *state))),
+        (
+            words.say("评价运行", "Evaluation run"),
+            "，".join((seal.run_id, *state)) if words.is_chinese else ", ".join((seal.run_id, *state)),
+        ),
         (words.say("数据版本", "Published version"), seal.version),
-        (words.say("规则版本", "Rules"), words.say(
-            f"{facts.run.record['rule_version']}（哈希{seal.rules_hash[:12]}…）", f"{facts.run.record['rule_version']} (hash {seal.rules_hash[:12]}…)")),
+        (
+            words.say("规则版本", "Rules"),
+            words.say(
+                f"{facts.run.record['rule_version']}（哈希{seal.rules_hash[:12]}…）",
+                f"{facts.run.record['rule_version']} (hash {seal.rules_hash[:12]}…)",
+            ),
+        ),
         (words.say("确认", "Confirmed by"), confirmed),
         (words.say("存证锚", "Anchor"), _anchor_text(seal, words)),
-    )  # fmt: skip
+    )
 
 
 def _anchor_text(seal: Seal, words: Wording) -> str:
@@ -125,14 +160,20 @@ def _anchor_text(seal: Seal, words: Wording) -> str:
 def _opening(facts: Facts, words: Wording, issuer: str, period: str) -> tuple[str, ...]:
     kind = facts.run.record["round"]["department_kind"]
     return (
-        words.say(f"{words.term('owner_kind', kind).replace('部门', '各部门')}：", f"To all {words.term('owner_kind', kind)}"),
         words.say(
-            f"为全面掌握数字政府应用绩效，督促低频和可用度较差的应用优化整改，我局依据现行评价规则，以各系统每日报送的数据对{period}应用情况开展了定量评价。评价结果已经确认并封存，现将有关情况通报如下。"
+            f"{words.term('owner_kind', kind).replace('部门', '各部门')}：", f"To all {words.term('owner_kind', kind)}"
+        ),
+        words.say(
+            "为全面掌握数字政府应用绩效，督促低频和可用度较差的应用优化整改，我局依据现行评价规则，以各系统每日报"
+            f"送的数据对{period}应用情况开展了定量评价。评价结果已经确认并封存，现将有关情况通报如下。"
             if facts.run.decision.get("name")
             else f"以下为{period}应用定量评价的草案，尚未确认，仅供核对，不得印发。",
-            f"To know how the city's digital-government applications perform, and to have those improved that are little used or work badly, this bureau evaluated the {period} "
-            "by the rules in force, from what the systems deliver every day. The result is confirmed and sealed. This circular tells what came out."
+            "To know how the city's digital-government applications perform, and to have those improved that are "
+            f"little used or work badly, this bureau evaluated the {period} "
+            "by the rules in force, from what the systems deliver every day. The result is confirmed and sealed. "
+            "This circular tells what came out."
             if facts.run.decision.get("name")
-            else f"This is the draft of the evaluation of the {period}. Nobody has confirmed it; it is for checking and not to be circulated.",
+            else f"This is the draft of the evaluation of the {period}. Nobody has confirmed it; it is for "
+            "checking and not to be circulated.",
         ),
-    )  # fmt: skip
+    )

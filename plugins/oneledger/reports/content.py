@@ -69,9 +69,11 @@ class Column:
 
     @property
     def heading(self) -> str:
-        return f"{self.title}（{self.unit}）" if self.unit and _is_chinese(self.title) else (
-            f"{self.title} ({self.unit})" if self.unit else self.title
-        )  # fmt: skip
+        return (
+            f"{self.title}（{self.unit}）"
+            if self.unit and _is_chinese(self.title)
+            else (f"{self.title} ({self.unit})" if self.unit else self.title)
+        )
 
 
 @dataclass(frozen=True)

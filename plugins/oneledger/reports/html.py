@@ -25,7 +25,10 @@ def render_html(circular: Circular) -> str:
 @functools.cache
 def _template() -> Template:
     environment = Environment(
-        loader=PackageLoader("oneledger.reports", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=PackageLoader("oneledger.reports", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
         lstrip_blocks=True,
-    )  # fmt: skip
+    )
     return environment.get_template("circular.html")

@@ -22,9 +22,15 @@ from oneledger.reports.content import (
 )
 
 _KINDS: dict[type, str] = {
-    Paragraph: "paragraph", Bullets: "bullets", Notice: "notice", KeyFigures: "key_figures", Table: "table",
-    Figure: "figure", Definitions: "definitions", Commands: "commands",
-}  # fmt: skip
+    Paragraph: "paragraph",
+    Bullets: "bullets",
+    Notice: "notice",
+    KeyFigures: "key_figures",
+    Table: "table",
+    Figure: "figure",
+    Definitions: "definitions",
+    Commands: "commands",
+}
 _VIEW_BOX = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
 # A unit of a chart on paper: at 620 units a chart is as wide as the text.
 _MM_A_UNIT = 0.235
@@ -72,12 +78,24 @@ def _block(block: Block, *, is_for_screen: bool) -> dict[str, Any]:
         size = _VIEW_BOX.search(drawn)
         width = float(size.group(1)) if size else 0.0
         return kind | {
-            "figure_id": block.figure_id, "caption": block.caption, "alt": block.alt, "svg": drawn,
+            "figure_id": block.figure_id,
+            "caption": block.caption,
+            "alt": block.alt,
+            "svg": drawn,
             "width_mm": round(width * _MM_A_UNIT, 2),
-        }  # fmt: skip
+        }
     if isinstance(block, Table):
-        return kind | {**dataclasses.asdict(block), "columns": [
-            {"title": one.title, "unit": one.unit, "heading": one.heading, "is_number": one.is_number, "width": one.width}
-            for one in block.columns
-        ]}  # fmt: skip
+        return kind | {
+            **dataclasses.asdict(block),
+            "columns": [
+                {
+                    "title": one.title,
+                    "unit": one.unit,
+                    "heading": one.heading,
+                    "is_number": one.is_number,
+                    "width": one.width,
+                }
+                for one in block.columns
+            ],
+        }
     return kind | dataclasses.asdict(block)

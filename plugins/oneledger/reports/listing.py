@@ -53,7 +53,8 @@ def read_record(folder: Path) -> dict[str, Any] | None:
         _ = record["run_id"], record["period"], record["inputs_hash"], record["confirmed_at"], record["files"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(
-            f"{path} is no record of a report ({error}). Remove the folder and make the report again: oneledger report --run "
+            f"{path} is no record of a report ({error}). Remove the folder and make the report again: oneledger "
+            "report --run "
             f"{folder.name}"
         ) from error
     return record

@@ -126,10 +126,12 @@ def _chosen(settings: Settings, name: str, *, is_draft_allowed: bool) -> Evaluat
     if name == CONFIRMED and last_confirmed(settings) is None:
         drafts = [one for one in evaluation_runs(settings) if one.state == "draft"]
         how = (
-            f"The newest draft is {drafts[-1].run_id}. Confirm it: oneledger evaluate confirm {drafts[-1].run_id} --name … "
+            f"The newest draft is {drafts[-1].run_id}. Confirm it: oneledger evaluate confirm {drafts[-1].run_id} "
+            "--name … "
             f"--reason …; or look at it as a draft: oneledger report --run {drafts[-1].run_id} --draft"
             if drafts
-            else "There is no draft either. Make one: oneledger evaluate; then oneledger evaluate confirm newest --name … --reason …"
+            else "There is no draft either. Make one: oneledger evaluate; then oneledger evaluate confirm newest "
+            "--name … --reason …"
         )
         raise ConfigurationError(f"No evaluation is confirmed yet, so there is nothing to report. {how}")
     run = find_run(settings, name)
@@ -139,8 +141,10 @@ def _chosen(settings: Settings, name: str, *, is_draft_allowed: bool) -> Evaluat
         if is_draft_allowed:
             return run
         raise ConfigurationError(
-            f"Run {run.run_id} is a draft: nobody has confirmed it, and drafts are not circulated. Confirm it: oneledger "
-            f"evaluate confirm {run.run_id} --name … --reason …; or add --draft to look at it with a watermark on each page."
+            f"Run {run.run_id} is a draft: nobody has confirmed it, and drafts are not circulated. Confirm it: "
+            "oneledger "
+            f"evaluate confirm {run.run_id} --name … --reason …; or add --draft to look at it with a watermark on "
+            "each page."
         )
     why = (
         f"was rejected by {run.decision['name']}: {run.decision['reason']}"
@@ -255,11 +259,14 @@ def _keep(
             is_unchanged = False
     entries = [
         {
-            "name": name, "format": about[name][0], "language": about[name][1],
-            "sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content),
+            "name": name,
+            "format": about[name][0],
+            "language": about[name][1],
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "size_bytes": len(content),
         }
         for name, content in made.items()
-    ]  # fmt: skip
+    ]
     record = _record(facts, seal, sorted([*kept, *entries], key=lambda one: str(one["name"])))
     content = (json.dumps(record, ensure_ascii=False, indent=1) + "\n").encode()
     record_path = folder / RECORD_FILE

@@ -15,55 +15,106 @@ _QUARTER = re.compile(r"(\d{4})-Q([1-4])")
 _CHINESE_DIGITS = "〇一二三四五六七八九十"
 _QUARTERS = ("first", "second", "third", "fourth")
 _MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
-)  # fmt: skip
+)
 Number = int | float | decimal.Decimal
 
 TERMS: dict[str, dict[str, tuple[str, str]]] = {
-    "side": {"service": ("服务侧（浙里办）", "service (Zheliban)"), "governance": ("治理侧（浙政钉）", "governance (Zhezhengding)")},
+    "side": {
+        "service": ("服务侧（浙里办）", "service (Zheliban)"),
+        "governance": ("治理侧（浙政钉）", "governance (Zhezhengding)"),
+    },
     "portal": {
-        "zheliban": ("浙里办", "Zheliban"), "zhezhengding": ("浙政钉", "Zhezhengding"), "standalone_app": ("独立APP", "own APP"),
+        "zheliban": ("浙里办", "Zheliban"),
+        "zhezhengding": ("浙政钉", "Zhezhengding"),
+        "standalone_app": ("独立APP", "own APP"),
     },
     "family": {
-        "major_application": ("重大应用类", "major applications"), "application_system": ("应用系统类", "application systems"),
-        "infrastructure": ("基础设施类", "infrastructure"), "operations": ("运维类", "operations"),
+        "major_application": ("重大应用类", "major applications"),
+        "application_system": ("应用系统类", "application systems"),
+        "infrastructure": ("基础设施类", "infrastructure"),
+        "operations": ("运维类", "operations"),
     },
     "band": {
-        "5": ("五星级", "five stars"), "4": ("四星级", "four stars"), "3": ("三星级", "three stars"),
-        "none": ("未得星", "no stars"), "withheld": ("暂不评", "withheld"),
+        "5": ("五星级", "five stars"),
+        "4": ("四星级", "four stars"),
+        "3": ("三星级", "three stars"),
+        "none": ("未得星", "no stars"),
+        "withheld": ("暂不评", "withheld"),
     },
     "disposition": {
-        "keep": ("保留", "keep"), "improve": ("整改提升", "improve"), "merge": ("整合", "merge"), "transfer": ("移交", "transfer"),
-        "suspend": ("暂停", "suspend"), "shut_down": ("关停", "shut down"), "withheld": ("暂不作建议", "no proposal yet"),
+        "keep": ("保留", "keep"),
+        "improve": ("整改提升", "improve"),
+        "merge": ("整合", "merge"),
+        "transfer": ("移交", "transfer"),
+        "suspend": ("暂停", "suspend"),
+        "shut_down": ("关停", "shut down"),
+        "withheld": ("暂不作建议", "no proposal yet"),
         "not_applicable": ("不适用", "not applicable"),
     },
     "verdict": {"low_use": ("低频", "little used"), "unused": ("无人使用", "unused")},
     "measure": {
-        "visitors_a_day": ("日均访客", "visitors a day"), "visits_a_day": ("日均访问", "visits a day"),
-        "transactions_a_day": ("日均办件", "transactions a day"), "active_rate": ("日均活跃率", "daily active rate"),
+        "visitors_a_day": ("日均访客", "visitors a day"),
+        "visits_a_day": ("日均访问", "visits a day"),
+        "transactions_a_day": ("日均办件", "transactions a day"),
+        "active_rate": ("日均活跃率", "daily active rate"),
     },
     "finding_state": {
-        "open": ("整改中", "open"), "closing": ("接近销号", "closing"), "closed": ("已销号", "closed"),
-        "reopened": ("反弹", "reopened"), "cannot_determine": ("无法判定", "cannot be determined"),
+        "open": ("整改中", "open"),
+        "closing": ("接近销号", "closing"),
+        "closed": ("已销号", "closed"),
+        "reopened": ("反弹", "reopened"),
+        "cannot_determine": ("无法判定", "cannot be determined"),
     },
     "movement": {
-        "risen": ("上升", "risen"), "fallen": ("下降", "fallen"), "withheld": ("转为暂不评", "now withheld"),
-        "resumed": ("恢复评价", "scored again"), "entered": ("新纳入", "entered"), "left": ("退出范围", "left"),
+        "risen": ("上升", "risen"),
+        "fallen": ("下降", "fallen"),
+        "withheld": ("转为暂不评", "now withheld"),
+        "resumed": ("恢复评价", "scored again"),
+        "entered": ("新纳入", "entered"),
+        "left": ("退出范围", "left"),
     },
     "level": {"city": ("市级", "city"), "county": ("县区", "county"), "province": ("省级", "province")},
-    "owner_kind": {"municipal_department": ("市级部门", "municipal departments"), "county_department": ("县区部门", "county departments")},
-    "share_state": {"computed": ("已核算", "computed"), "not_applicable": ("不适用", "not applicable"), "withheld": ("暂不核算", "withheld")},
+    "owner_kind": {
+        "municipal_department": ("市级部门", "municipal departments"),
+        "county_department": ("县区部门", "county departments"),
+    },
+    "share_state": {
+        "computed": ("已核算", "computed"),
+        "not_applicable": ("不适用", "not applicable"),
+        "withheld": ("暂不核算", "withheld"),
+    },
     "comparison": {
-        "at_most": ("不高于", "at most"), "at_least": ("不低于", "at least"), "below_found": ("低于发现时", "below when found"),
-        "above_found": ("高于发现时", "above when found"), "equal": ("等于", "equal to"),
+        "at_most": ("不高于", "at most"),
+        "at_least": ("不低于", "at least"),
+        "below_found": ("低于发现时", "below when found"),
+        "above_found": ("高于发现时", "above when found"),
+        "equal": ("等于", "equal to"),
     },
     "unit": {
-        "apps": ("个", "apps"), "projects": ("个", "projects"), "scenes": ("个", "scenes"), "components": ("个", "components"),
-        "units": ("个", "units"), "release_ends": ("个", "release ends"), "days": ("天", "days"), "cny": ("万元", "million yuan"),
-        "rate": ("%", "%"), "minutes": ("分钟", "minutes"),
+        "apps": ("个", "apps"),
+        "projects": ("个", "projects"),
+        "scenes": ("个", "scenes"),
+        "components": ("个", "components"),
+        "units": ("个", "units"),
+        "release_ends": ("个", "release ends"),
+        "days": ("天", "days"),
+        "cny": ("万元", "million yuan"),
+        "rate": ("%", "%"),
+        "minutes": ("分钟", "minutes"),
     },
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from oneledger.publishing.versions import BATCHES_FILE
 from oneledger.reports.circular import compose, title_of
 from oneledger.reports.content import KeyFigures, Seal
 from oneledger.reports.facts import BANDS, Facts, open_facts
-from oneledger.reports.workbook_sheets import SHEETS, SheetSpec
 from oneledger.reports.wording import TERMS, Wording
+from oneledger.reports.workbook_sheets import SHEETS, SheetSpec
 from oneledger.settings import ConfigurationError, Settings
 
 _MODELS_FILE = Path("lineage") / "models.json"
@@ -38,9 +38,12 @@ _UNITS: tuple[tuple[str, tuple[str, str], str], ...] = (
     ("_score", ("分", "of 100"), "0.00"),
 )
 _UNITS_BY_NAME: dict[str, tuple[tuple[str, str], str]] = {
-    "score": (("分", "of 100"), "0.00"), "points": (("分", "points"), "0.00"), "weight": (("分", "points"), "0.00"),
-    "share": (("%", "%"), "0%"), "stars": (("星", "stars"), "0"),
-}  # fmt: skip
+    "score": (("分", "of 100"), "0.00"),
+    "points": (("分", "points"), "0.00"),
+    "weight": (("分", "points"), "0.00"),
+    "share": (("%", "%"), "0%"),
+    "stars": (("星", "stars"), "0"),
+}
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,16 @@ def render_workbook(settings: Settings, facts: Facts, seal: Seal, made_at: dt.da
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(content, options) as book:
         book.set_size(2400, 1500)
-        book.set_properties({
-            "title": title_of(facts, Wording("zh")), "subject": title_of(facts, Wording("en")), "author": facts.issuer or "OneLedger",
-            "keywords": seal.run_id, "comments": f"inputs {seal.inputs_hash}",
-            "created": made_at.astimezone(dt.UTC).replace(tzinfo=None, microsecond=0),
-        })  # fmt: skip
+        book.set_properties(
+            {
+                "title": title_of(facts, Wording("zh")),
+                "subject": title_of(facts, Wording("en")),
+                "author": facts.issuer or "OneLedger",
+                "keywords": seal.run_id,
+                "comments": f"inputs {seal.inputs_hash}",
+                "created": made_at.astimezone(dt.UTC).replace(tzinfo=None, microsecond=0),
+            }
+        )
         formats = _Formats(book)
         _overview(book, formats, facts, seal)
         columns_of = {}
@@ -85,7 +93,8 @@ def render_workbook(settings: Settings, facts: Facts, seal: Seal, made_at: dt.da
                 rows = connection.execute(sheet.sql, _parameters(facts, sheet.sql)).fetchall()
                 _rows(book, formats, sheet, columns_of[sheet.name], rows, facts)
             batch_rows = connection.execute(
-                "select batch_id, source, entity, business_on, revision, received_count, accepted_count, quarantined_count,"
+                "select batch_id, source, entity, business_on, revision, received_count, accepted_count, "
+                "quarantined_count,"
                 " correction_reason, correction_reference, correction_name from batch order by batch_id"
             ).fetchall()
         _definitions(book, formats, columns_of)
@@ -104,8 +113,15 @@ class _Formats:
         self.title = self.of(font_size=16, bold=True, font_color="#1C2430", valign="vcenter")
         self.subtitle = self.of(font_color="#5B6675")
         self.warning = self.of(font_color="#B3261E", text_wrap=True)
-        head = {"bold": True, "text_wrap": True, "bg_color": "#17508C", "font_color": "#FFFFFF", "valign": "vcenter", "border": 1,
-                "border_color": "#0F3A66"}  # fmt: skip
+        head = {
+            "bold": True,
+            "text_wrap": True,
+            "bg_color": "#17508C",
+            "font_color": "#FFFFFF",
+            "valign": "vcenter",
+            "border": 1,
+            "border_color": "#0F3A66",
+        }
         self.head = self.of(**head)
         self.head_english = self.of(
             **{**head, "bold": False, "bg_color": "#E4ECF5", "font_color": "#1C2430", "border_color": "#C9D0D8"}
@@ -194,8 +210,10 @@ def _rows(
     """A sheet of rows: Chinese headings with units, English ones below, a filter, and the first columns held in place."""
     if len(rows) + 2 > _ROW_LIMIT:
         raise ConfigurationError(
-            f"Sheet {spec.name} would have {len(rows):,} rows, and Excel holds {_ROW_LIMIT:,}. Take them with `oneledger export "
-            f"{spec.relation.partition('.')[2]} --format parquet`, and make the report without xlsx: --format html,pdf,docx"
+            f"Sheet {spec.name} would have {len(rows):,} rows, and Excel holds {_ROW_LIMIT:,}. Take them with "
+            "`oneledger export "
+            f"{spec.relation.partition('.')[2]} --format parquet`, and make the report without xlsx: --format "
+            "html,pdf,docx"
         )
     sheet = _new_sheet(book, spec.name, facts)
     sheet.freeze_panes(2, spec.frozen)
@@ -265,24 +283,40 @@ def _provenance(book: Any, formats: _Formats, facts: Facts, seal: Seal, batches:
         sheet.set_column(position, position, width)
     run = facts.run
     about = (
-        ("评价运行 evaluation run", run.run_id), ("确认人 confirmed by", run.decision.get("name") or "—"),
-        ("确认时间 confirmed at (UTC)", run.decision.get("decided_at") or "—"), ("结果哈希 hash of the results", run.record["content_hash"]),
-        ("数据版本 published version", seal.version), ("数据内容哈希 hash of the data", seal.content_hash),
-        ("数据截至 data as of", facts.as_of_on.isoformat()), ("规则版本 rule version", run.record["rule_version"]),
-        ("规则哈希 hash of the rules", seal.rules_hash), ("评价SQL哈希 hash of the evaluation's SQL", run.record["evaluation_sql_hash"]),
-        ("程序版本 program", run.record["code_version"]), ("存证锚 anchor", seal.anchor or "—"),
-        ("存证账本条目 entry of the ledger of seals", str(seal.sequence or "—")), ("输入哈希 hash of the inputs", seal.inputs_hash),
+        ("评价运行 evaluation run", run.run_id),
+        ("确认人 confirmed by", run.decision.get("name") or "—"),
+        ("确认时间 confirmed at (UTC)", run.decision.get("decided_at") or "—"),
+        ("结果哈希 hash of the results", run.record["content_hash"]),
+        ("数据版本 published version", seal.version),
+        ("数据内容哈希 hash of the data", seal.content_hash),
+        ("数据截至 data as of", facts.as_of_on.isoformat()),
+        ("规则版本 rule version", run.record["rule_version"]),
+        ("规则哈希 hash of the rules", seal.rules_hash),
+        ("评价SQL哈希 hash of the evaluation's SQL", run.record["evaluation_sql_hash"]),
+        ("程序版本 program", run.record["code_version"]),
+        ("存证锚 anchor", seal.anchor or "—"),
+        ("存证账本条目 entry of the ledger of seals", str(seal.sequence or "—")),
+        ("输入哈希 hash of the inputs", seal.inputs_hash),
         ("比较对象 compared with", facts.previous.run_id if facts.previous else "—"),
-    )  # fmt: skip
+    )
     row = _headings(sheet, formats, 0, ("项目 Item", "内容 Value"))
     for label, value in about:
         sheet.write_string(row, 0, label, formats.label)
         sheet.write_string(row, 1, value, formats.code)
         row += 1
     headings = (
-        "批次 Batch", "来源 Source", "实体 Entity", "业务日期 Business date", "版次 Revision", "收到 Received", "计入 Accepted",
-        "隔离 Quarantined", "更正原因 Correction", "文号 Reference", "更正人 Name",
-    )  # fmt: skip
+        "批次 Batch",
+        "来源 Source",
+        "实体 Entity",
+        "业务日期 Business date",
+        "版次 Revision",
+        "收到 Received",
+        "计入 Accepted",
+        "隔离 Quarantined",
+        "更正原因 Correction",
+        "文号 Reference",
+        "更正人 Name",
+    )
     start = row + 1
     row = _headings(sheet, formats, start, headings)
     plain = _Column("", "", "", "", "", ("", ""), "#,##0")
@@ -317,7 +351,8 @@ def _models(facts: Facts) -> dict[str, Any]:
         models = json.loads(path.read_bytes())["models"]
     except (OSError, ValueError, KeyError) as error:
         raise ConfigurationError(
-            f"{path} cannot be read ({error}), and without it the workbook cannot say what its columns mean. Publish again "
+            f"{path} cannot be read ({error}), and without it the workbook cannot say what its columns mean. "
+            "Publish again "
             "with `oneledger run` and evaluate again, or make the report without it: --format html,pdf,docx"
         ) from error
     return {model["relation"]: model for model in models}
@@ -330,7 +365,8 @@ def _column(models: dict[str, Any], sheet: SheetSpec, written: str) -> _Column:
         titles = about["meta"]["title_zh"], about["meta"]["title_en"]
     except KeyError as error:
         raise ConfigurationError(
-            f"The version does not describe {relation}.{name} ({error}), which sheet {sheet.name} shows. It was made by another "
+            f"The version does not describe {relation}.{name} ({error}), which sheet {sheet.name} shows. It was "
+            "made by another "
             "program: publish again with `oneledger run` and evaluate again."
         ) from error
     unit, number_format = _unit_of(name)
@@ -365,7 +401,9 @@ def _cells(text: str) -> int:
 
 def _parameters(facts: Facts, sql: str) -> dict[str, Any]:
     given = {
-        "from": facts.period_start_on, "to": facts.period_end_on, "level": facts.run.record["round"]["level"],
+        "from": facts.period_start_on,
+        "to": facts.period_end_on,
+        "level": facts.run.record["round"]["level"],
         "year": facts.period_end_on.year,
-    }  # fmt: skip
+    }
     return {name: value for name, value in given.items() if f"${name}" in sql}
