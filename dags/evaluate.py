@@ -39,8 +39,8 @@ it never changes again, and the next nightly takes it over into the marts. Rejec
 `report` makes the circular (HTML, PDF, Word) and the workbook in both languages under `reports/<run>/`, and seals them.
 It can be cleared and run again: the same run gives the same bytes. 通报与工作簿随确认自动生成并封存，可重跑。
 
-On the command line: `oneledger evaluate`, `oneledger evaluate confirm RUN --name … --reason …`, `oneledger report`. **catchup is off**: a
-quarter that was missed is evaluated on demand.
+On the command line: `oneledger evaluate`, `oneledger evaluate confirm RUN --name … --reason …`, `oneledger report`.
+**catchup is off**: a quarter that was missed is evaluated on demand.
 """
 
 with DAG(

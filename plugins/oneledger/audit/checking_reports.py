@@ -25,7 +25,8 @@ def report_folders(settings: Settings) -> list[Path]:
 def check_reports(settings: Settings, read: Ledger, folders: list[Path]) -> list[Chain]:
     """One chain a report: its files beside the newest entry that seals it.
 
-    A report follows from a run and a version and can be made again: one that is gone is told, and one that differs is a failure.
+    A report follows from a run and a version and can be made again: one that is gone is told, one that differs is a
+    failure.
     """
     entries: dict[str, LedgerEntry] = {entry.subject: entry for entry in read.of_kind("report")}
     chains = []

@@ -16,7 +16,7 @@ def lead_times(rows: Sequence[Mapping[str, Any]], palette: Palette, *, words: Ma
     """A line a ledger on one axis of time: from its publication to the first release of its projects.
 
     Args:
-        rows: ``ledger``, ``published`` and ``released`` (ISO dates; ``released`` None while nothing was), ``days_label``.
+        rows: ``ledger``, ``published`` and ``released`` (ISO dates; None while nothing was released), ``days_label``.
         words: ``published`` and ``released``, the names of the two marks.
     """
     days = [dt.date.fromisoformat(row[key]) for row in rows for key in ("published", "released") if row[key]]

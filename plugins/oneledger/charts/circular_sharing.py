@@ -14,8 +14,8 @@ def requests(rows: Sequence[Mapping[str, Any]], palette: Palette, *, words: Mapp
     """A column a month, parted by kind, with the sum above it; a tick where the same month of the year before stood.
 
     Args:
-        rows: ``month_label``, ``batch_count``, ``interface_count``, ``requests_count``, ``year_before_count`` (None where the
-            records begin later).
+        rows: ``month_label``, ``batch_count``, ``interface_count``, ``requests_count``, ``year_before_count``
+            (None where the records begin later).
         words: ``requests`` (axis), ``batch``, ``interface``, ``year_before`` (legend).
     """
     x = {"field": "month_label", "type": "nominal", "sort": None, "axis": {"title": None}}

@@ -34,7 +34,7 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that must not be overlooked: what is withheld, what is missing, what there is nothing to compare with."""
+    """Something that must not be overlooked: what is withheld, missing, or has nothing to compare with."""
 
     text: str
     tone: Tone = "muted"

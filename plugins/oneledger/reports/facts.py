@@ -7,7 +7,7 @@ a period needs beside it (a median over its months, counts by department) is agg
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -105,8 +105,8 @@ class Facts:
 def open_facts(
     run: EvaluationRun, version: PublishedVersion, previous: EvaluationRun | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with the version as ``published``, the results of the runs as ``result.…`` and ``before.…``, the rules as
-    ``rule.…``."""
+    """A connection with the version as ``published``, the results of the runs as ``result`` and ``before``, the rules as
+    ``rule``."""
     with reading(version), duckdb.connect() as connection:
         # One thread adds floating-point numbers in one order: the same facts give the same last digit.
         connection.execute("set threads = 1")
@@ -155,7 +155,7 @@ def _read(
     level = run.record["round"]["level"]
     as_of_on = dt.date.fromisoformat(run.record["as_of_on"])
 
-    def rows(sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+    def rows(sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
         return fetch(connection, sql, parameters)
 
     month = period[1].replace(day=1)

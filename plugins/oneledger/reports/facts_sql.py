@@ -1,4 +1,7 @@
-"""The queries of the facts: ``published`` is the version, ``result`` the run, ``before`` the run compared with, ``rule`` its rules."""
+"""The queries of the facts.
+
+``published`` is the version, ``result`` the run, ``before`` the run compared with, ``rule`` the rules of the run.
+"""
 
 from __future__ import annotations
 

@@ -16,9 +16,9 @@ def list_reports(settings: Settings) -> list[dict[str, Any]]:
     """Every report of the state directory, that of the newest period first.
 
     Returns:
-        What ``report.json`` says (run_id, period, title_zh, title_en, is_draft, is_synthetic, confirmed_by, confirmed_at,
-        version, anchor, inputs_hash …), with ``state`` (of the run now: confirmed, superseded, draft; None when the run is
-        gone), ``folder``, and in each of ``files`` its ``path`` and ``is_there``.
+        What ``report.json`` says (run_id, period, title_zh, title_en, is_draft, is_synthetic, confirmed_by,
+        confirmed_at, version, anchor, inputs_hash …), with ``state`` (of the run now: confirmed, superseded, draft;
+        None when the run is gone), ``folder``, and in each of ``files`` its ``path`` and ``is_there``.
 
     Raises:
         ConfigurationError: a record cannot be read.

@@ -89,8 +89,8 @@ def make_report(
         is_draft_allowed: make one of a draft as well, with a watermark on each page; it is never sealed.
 
     Raises:
-        ConfigurationError: there is no such run, nothing is confirmed, the run is a draft or was rejected, was changed after
-            it was made, or its version is no longer kept.
+        ConfigurationError: there is no such run, nothing is confirmed, the run is a draft or was rejected, was changed
+            after it was made, or its version is no longer kept.
     """
     run = _chosen(settings, run_name, is_draft_allowed=is_draft_allowed)
     if problems := verify_run(run):
@@ -257,7 +257,7 @@ def _keep(
         if not path.is_file() or path.read_bytes() != content:
             write_whole(path, content)
             is_unchanged = False
-    entries = [
+    entries: list[dict[str, Any]] = [
         {
             "name": name,
             "format": about[name][0],

@@ -1,4 +1,4 @@
-"""A circular as PDF: laid out by Typst, with fonts out of an installed package, tagged for readers of screens (PDF/UA-1)."""
+"""A circular as PDF: laid out by Typst with fonts of an installed package, tagged for readers of screens (PDF/UA-1)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import datetime as dt
 import functools
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from oneledger.charts.render import font_directory
 from oneledger.reports.content import Circular
 from oneledger.reports.layout import plain
 
 _TEMPLATE = Path(__file__).with_name("circular.typ")
-_STANDARD = "ua-1"
+_STANDARD: Final = "ua-1"
 
 
 def render_pdf(circular: Circular, made_at: dt.datetime) -> bytes:
@@ -30,7 +30,9 @@ def render_pdf(circular: Circular, made_at: dt.datetime) -> bytes:
         timestamp=made_at.astimezone(dt.UTC).replace(microsecond=0),
         pdf_standards=[_STANDARD],
     )
-    return bytes(drawn)
+    if not isinstance(drawn, bytes):
+        raise AssertionError(f"Typst gave {type(drawn).__name__} for a PDF, not bytes")
+    return drawn
 
 
 def render_pages(circular: Circular, *, ppi: float = 96) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""A circular as a Word document: real headings, tables whose headings repeat, pictures with a description, page numbers."""
+"""A circular as a Word document: real headings, tables whose head repeats, described pictures, page numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime as dt
 import io
 import itertools
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from docx import Document
 from docx.document import Document as DocumentType
@@ -57,7 +57,7 @@ from oneledger.reports.word_text import (
     write,
 )
 
-Numbers = dict[str, Iterator[int]]
+Numbers = Mapping[str, Iterator[int]]
 
 
 # A zip keeps the time of each part; this one says nothing of when or where the file was made.

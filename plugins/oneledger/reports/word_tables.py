@@ -62,7 +62,8 @@ def add_table(
     table: Any = parse_xml(
         f'<w:tbl {nsdecls("w")}><w:tblPr><w:tblW w:w="{sum(widths)}" w:type="dxa"/><w:tblInd w:w="0" w:type="dxa"/>'
         f'<w:tblLayout w:type="fixed"/><w:tblCellMar><w:left w:w="{_MARGIN_TWIPS}" w:type="dxa"/>'
-        f'<w:right w:w="{_MARGIN_TWIPS}" w:type="dxa"/></w:tblCellMar><w:tblLook w:val="0020" w:firstRow="{int(header_rows > 0)}"/>'
+        f'<w:right w:w="{_MARGIN_TWIPS}" w:type="dxa"/></w:tblCellMar>'
+        f'<w:tblLook w:val="0020" w:firstRow="{int(header_rows > 0)}"/>'
         f"<w:tblCaption w:val={quoteattr(description)}/></w:tblPr><w:tblGrid>{grid}</w:tblGrid>{body}</w:tbl>"
     )
     document.element.body._insert_tbl(table)
@@ -91,7 +92,8 @@ def _cell(cell: Cell, width: int, *, is_kept: bool) -> str:
 
 def _line(runs: Sequence[Run], *, is_right: bool, is_kept: bool) -> str:
     return (
-        f'<w:p><w:pPr>{"<w:keepNext/>" if is_kept else ""}<w:spacing w:before="30" w:after="30" w:line="240" w:lineRule="auto"/>'
+        f"<w:p><w:pPr>{'<w:keepNext/>' if is_kept else ''}"
+        '<w:spacing w:before="30" w:after="30" w:line="240" w:lineRule="auto"/>'
         f'<w:jc w:val="{"right" if is_right else "left"}"/></w:pPr>{"".join(_run(one) for one in runs)}</w:p>'
     )
 

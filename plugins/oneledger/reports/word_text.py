@@ -166,19 +166,34 @@ def set_language(document: DocumentType, language: str) -> None:
     properties.append(parse_xml(f'<w:lang {nsdecls("w")} w:val="{language}" w:eastAsia="zh-CN"/>'))
 
 
+# A line of text that fills its box, as Word defines it (shape type 136).
+_TEXT_SHAPE = (
+    '<v:shapetype id="_x0000_t136" coordsize="21600,21600" o:spt="136" adj="10800"'
+    ' path="m@7,l@8,m@5,21600l@6,21600e"><v:formulas>'
+    + "".join(
+        f'<v:f eqn="{one}"/>'
+        for one in (
+            "sum #0 0 10800", "prod #0 2 1", "sum 21600 0 @1", "sum 0 0 @2", "sum 21600 0 @3", "if @0 @3 0",
+            "if @0 21600 @1", "if @0 0 @2", "if @0 @4 21600",
+        )
+    )
+    + '</v:formulas><v:path textpathok="t" o:connecttype="rect"/><v:textpath on="t" fitshape="t"/></v:shapetype>'
+)  # fmt: skip
+_ACROSS_THE_PAGE = ";".join((
+    "position:absolute", "margin-left:0", "margin-top:0", "width:430pt", "height:108pt", "rotation:315",
+    "z-index:-251658752", "mso-position-horizontal:center", "mso-position-horizontal-relative:margin",
+    "mso-position-vertical:center", "mso-position-vertical-relative:margin",
+))  # fmt: skip
+
+
 def add_watermark(line: WordParagraph, text: str, number: int) -> None:
     """Text across the page, as Word itself writes a watermark into the head of the page."""
+    spaces = 'xmlns:v="urn:schemas-microsoft-com:vml" xmlns:o="urn:schemas-microsoft-com:office:office"'
     line._element.append(
         parse_xml(
-            f'<w:r {nsdecls("w")} xmlns:v="urn:schemas-microsoft-com:vml" xmlns:o="urn:schemas-microsoft-com:office:office"><w:pict>'
-            f'<v:shapetype id="_x0000_t136" coordsize="21600,21600" o:spt="136" adj="10800" path="m@7,l@8,m@5,21600l@6,21600e">'
-            '<v:formulas><v:f eqn="sum #0 0 10800"/><v:f eqn="prod #0 2 1"/><v:f eqn="sum 21600 0 @1"/><v:f eqn="sum 0 0 @2"/>'
-            '<v:f eqn="sum 21600 0 @3"/><v:f eqn="if @0 @3 0"/><v:f eqn="if @0 21600 @1"/><v:f eqn="if @0 0 @2"/>'
-            '<v:f eqn="if @0 @4 21600"/></v:formulas><v:path textpathok="t" o:connecttype="rect"/><v:textpath on="t" fitshape="t"/>'
-            f'</v:shapetype><v:shape id="Watermark{number}" o:spid="_x0000_s20{number}0" type="#_x0000_t136" alt="{text}" '
-            'style="position:absolute;margin-left:0;margin-top:0;width:430pt;height:108pt;rotation:315;z-index:-251658752;'
-            "mso-position-horizontal:center;mso-position-horizontal-relative:margin;mso-position-vertical:center;"
-            'mso-position-vertical-relative:margin" o:allowincell="f" fillcolor="#b3261e" stroked="f"><v:fill opacity=".14"/>'
+            f"<w:r {nsdecls('w')} {spaces}><w:pict>{_TEXT_SHAPE}"
+            f'<v:shape id="Watermark{number}" o:spid="_x0000_s20{number}0" type="#_x0000_t136" alt="{text}"'
+            f' style="{_ACROSS_THE_PAGE}" o:allowincell="f" fillcolor="#b3261e" stroked="f"><v:fill opacity=".14"/>'
             f'<v:textpath style="font-family:&quot;黑体&quot;;font-size:1pt" string="{text}"/></v:shape></w:pict></w:r>'
         )
     )

@@ -1,4 +1,4 @@
-"""The workbook for departments and auditors: rows of the run and its version, each column explained, where they come from."""
+"""The workbook for departments and auditors: rows of a run and its version, what each column means, where it is from."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def _rows(
     rows: Sequence[Sequence[Any]],
     facts: Facts,
 ) -> None:
-    """A sheet of rows: Chinese headings with units, English ones below, a filter, and the first columns held in place."""
+    """A sheet of rows: Chinese headings with units, English ones below, a filter, the first columns held in place."""
     if len(rows) + 2 > _ROW_LIMIT:
         raise ConfigurationError(
             f"Sheet {spec.name} would have {len(rows):,} rows, and Excel holds {_ROW_LIMIT:,}. Take them with "

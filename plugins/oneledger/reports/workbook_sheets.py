@@ -61,14 +61,17 @@ SHEETS: tuple[SheetSpec, ...] = (
         ),
         """
         select
-            stars.app_id, population.app_name, coalesce(department.department_name, population.department_id), population.side,
-            population.family, stars.stars, stars.stars_state, stars.score, stars.status, stars.reason_zh, stars.reason_en,
+            stars.app_id, population.app_name, coalesce(department.department_name,
+            population.department_id), population.side,
+            population.family, stars.stars, stars.stars_state, stars.score, stars.status,
+            stars.reason_zh, stars.reason_en,
             stars.scored_weight, stars.withheld_weight, stars.not_applicable_weight, disposition.disposition,
             disposition.reasons_zh, disposition.reasons_en, stars.rule_version
         from result.app_stars as stars
         join result.population as population using (app_id)
         left join published.marts.dim_department as department on department.department_id = population.department_id
-        left join result.disposition as disposition on disposition.subject_kind = 'app' and disposition.app_id = stars.app_id
+        left join result.disposition as disposition
+            on disposition.subject_kind = 'app' and disposition.app_id = stars.app_id
         order by stars.score desc nulls last, stars.app_id
         """,
     ),
@@ -101,10 +104,13 @@ SHEETS: tuple[SheetSpec, ...] = (
         ),
         """
         select
-            points.app_id, population.app_name, coalesce(department.department_name, population.department_id), points.indicator_id,
-            points.title_zh, points.title_en, points.dimension, points.numerator, points.denominator, points.value, points.weight,
+            points.app_id, population.app_name, coalesce(department.department_name,
+            population.department_id), points.indicator_id,
+            points.title_zh, points.title_en, points.dimension, points.numerator,
+            points.denominator, points.value, points.weight,
             points.points, points.status, points.reason_zh, points.reason_en, points.covered_days_count,
-            points.expected_days_count, points.observations_count, points.scoring_method, points.evidence, points.rule_version
+            points.expected_days_count, points.observations_count, points.scoring_method,
+            points.evidence, points.rule_version
         from result.indicator_points as points
         join result.population as population using (app_id)
         left join published.marts.dim_department as department on department.department_id = population.department_id
@@ -136,7 +142,8 @@ SHEETS: tuple[SheetSpec, ...] = (
         ),
         """
         select
-            verdict.app_id, app.app_name, coalesce(department.department_name, app.department_id), verdict.portal, verdict.month,
+            verdict.app_id, app.app_name, coalesce(department.department_name, app.department_id),
+            verdict.portal, verdict.month,
             verdict.verdict, verdict.measure, verdict.measured_value, verdict.threshold_value, verdict.measured_state,
             verdict.listed_days_count, verdict.reported_days_count, verdict.missing_days_count, verdict.first_listed_on,
             verdict.reason_zh, verdict.reason_en, verdict.rule_version
@@ -144,7 +151,8 @@ SHEETS: tuple[SheetSpec, ...] = (
         join published.marts.dim_app as app using (app_id)
         left join published.marts.dim_department as department on department.department_id = app.department_id
         where verdict.is_registered and app.level = $level and verdict.month between $from and $to
-        order by list_position(['unused', 'low_use'], verdict.verdict) nulls last, verdict.app_id, verdict.month, verdict.portal
+        order by list_position(['unused', 'low_use'], verdict.verdict) nulls last, verdict.app_id,
+        verdict.month, verdict.portal
         """,
     ),
     SheetSpec(
@@ -177,9 +185,12 @@ SHEETS: tuple[SheetSpec, ...] = (
         """
         select
             request.sharing_request_id, coalesce(department.department_name, request.department_id), app.app_name,
-            request.resource_name, coalesce(provider.department_name, request.provider_department_id), request.request_kind,
-            request.sharing_kind, request.state, request.applied_at, request.approved_at, request.opened_at, request.rejected_at,
-            request.apply_to_approve_working_days, request.approve_target_working_days, request.is_approved_within_target,
+            request.resource_name, coalesce(provider.department_name,
+            request.provider_department_id), request.request_kind,
+            request.sharing_kind, request.state, request.applied_at, request.approved_at,
+            request.opened_at, request.rejected_at,
+            request.apply_to_approve_working_days, request.approve_target_working_days,
+            request.is_approved_within_target,
             request.open_working_days, request.approve_to_open_minutes, request.open_target_minutes,
             request.is_opened_within_target, request.rule_version
         from published.marts.sharing_request as request
@@ -209,8 +220,10 @@ SHEETS: tuple[SheetSpec, ...] = (
         ),
         """
         select
-            sharing.app_id, sharing.app_name, coalesce(department.department_name, sharing.department_id), sharing.has_requested,
-            sharing.first_requested_on, sharing.requests_count, sharing.approved_requests_count, sharing.no_sharing_reason,
+            sharing.app_id, sharing.app_name, coalesce(department.department_name,
+            sharing.department_id), sharing.has_requested,
+            sharing.first_requested_on, sharing.requests_count, sharing.approved_requests_count,
+            sharing.no_sharing_reason,
             sharing.reason_state
         from published.marts.key_app_sharing as sharing
         left join published.marts.dim_department as department on department.department_id = sharing.department_id
@@ -248,7 +261,8 @@ SHEETS: tuple[SheetSpec, ...] = (
         """
         select
             lead.ledger_level, lead.ledger_version, lead.project_id, lead.project_name,
-            coalesce(department.department_name, lead.department_id), lead.funding_source, lead.state, lead.published_on,
+            coalesce(department.department_name, lead.department_id), lead.funding_source,
+            lead.state, lead.published_on,
             lead.first_released_on, lead.first_arrived_on, lead.first_spent_on, lead.publish_to_release_days,
             lead.release_to_arrive_days, lead.arrive_to_spend_days, lead.publish_to_spend_days, lead.waiting_days,
             lead.is_spent_before_arrival, lead.released_cny, lead.arrived_cny, lead.spent_cny
@@ -282,8 +296,10 @@ SHEETS: tuple[SheetSpec, ...] = (
         ),
         """
         select
-            share.project_id, project.project_name, share.budget_year, share.online_rate, share.usage_rate, share.satisfaction_rate,
-            share.combined_rate, share.state, share.reason, share.share, share.budget_cny, share.payable_cny, share.withheld_cny,
+            share.project_id, project.project_name, share.budget_year, share.online_rate,
+            share.usage_rate, share.satisfaction_rate,
+            share.combined_rate, share.state, share.reason, share.share, share.budget_cny,
+            share.payable_cny, share.withheld_cny,
             share.is_frozen, share.rule_version
         from result.funding_share as share
         left join published.marts.dim_project as project using (project_id)
@@ -327,8 +343,10 @@ SHEETS: tuple[SheetSpec, ...] = (
         ),
         """
         select
-            list_year, finding_number, title_zh, title_en, office, requirement, state, reason_zh, reason_en, received_on,
-            first_due_on, second_due_on, is_overdue, overdue_days, metric_title_zh, metric_title_en, unit, value_when_found,
+            list_year, finding_number, title_zh, title_en, office, requirement, state, reason_zh,
+            reason_en, received_on,
+            first_due_on, second_due_on, is_overdue, overdue_days, metric_title_zh,
+            metric_title_en, unit, value_when_found,
             value_now, comparison, target, measured_on, met_count, metrics_count, remedy_zh, remedy_en, rule_version
         from published.marts.finding order by list_year desc, finding_number
         """,
@@ -360,8 +378,10 @@ SHEETS: tuple[SheetSpec, ...] = (
         ),
         """
         select
-            project_id, project_name, coalesce(department_name, department_id), level, district_code, family, funding_source,
-            ledger_version, stage, stage_entered_on, declared_on, planned_accept_on, budget_cny, budget_state, is_in_scope,
+            project_id, project_name, coalesce(department_name, department_id), level,
+            district_code, family, funding_source,
+            ledger_version, stage, stage_entered_on, declared_on, planned_accept_on, budget_cny,
+            budget_state, is_in_scope,
             scope_reason, is_omitted_by_source
         from published.marts.dim_project order by project_id
         """,
@@ -394,7 +414,8 @@ SHEETS: tuple[SheetSpec, ...] = (
         ),
         """
         select
-            department_id, department_name, department_kind, level, resources_count, published_resources_count, published_rate,
+            department_id, department_name, department_kind, level, resources_count,
+            published_resources_count, published_rate,
             requested_rate, provided_requests_count, undecided_requests_count, used_requests_count,
             median_apply_to_approve_working_days, approved_within_target_rate, median_approve_to_open_minutes,
             opened_within_target_rate, applicable_points, capability_score, capability_state, rule_version
@@ -418,7 +439,8 @@ SHEETS: tuple[SheetSpec, ...] = (
         ),
         """
         select
-            source, entity, count(*), sum(received_count), sum(accepted_count), sum(quarantined_count), sum(superseded_count),
+            source, entity, count(*), sum(received_count), sum(accepted_count),
+            sum(quarantined_count), sum(superseded_count),
             max(business_on)
         from batch group by all order by source, entity
         """,
