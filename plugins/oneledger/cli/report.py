@@ -12,7 +12,7 @@ from oneledger.cli.output import emit_json, errors, fail, print_table, say
 if TYPE_CHECKING:
     from oneledger.reports.making import Report
 
-REPORT_HELP = """The circular (通报) of a confirmed evaluation as HTML, PDF and Word, and the workbook, in two languages.
+REPORT_HELP = """The circular (通报) of a confirmed evaluation as HTML, PDF and Word, and the workbook, bilingual.
 
 The files lie in reports/<run>/ of the state directory, with report.json beside them. The same run gives the same bytes.
 

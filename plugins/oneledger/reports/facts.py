@@ -105,7 +105,7 @@ class Facts:
 def open_facts(
     run: EvaluationRun, version: PublishedVersion, previous: EvaluationRun | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with the version as ``published``, the results of the runs as ``result`` and ``before``, the rules as
+    """A connection with the version as ``published``, the runs as ``result`` and ``before``, the rules as
     ``rule``."""
     with reading(version), duckdb.connect() as connection:
         # One thread adds floating-point numbers in one order: the same facts give the same last digit.
