@@ -209,7 +209,7 @@ def departments(facts: Facts, words: Wording) -> Section:
         words.say("各部门参评应用星级构成", "Stars of each department's apps"),
         words.say(
             f"{len(facts.departments)}个部门的应用按星级的构成，数值见上表。",
-            "Apps of each department by stars; the table above has the numbers.",
+            f"Apps of {quantity(len(facts.departments), 'department')} by stars; the table above has the numbers.",
         ),
         lambda palette: star_charts.departments(cells, palette, words={"apps": words.say("应用数（个）", "apps")}),
     )
