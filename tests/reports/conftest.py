@@ -1,4 +1,4 @@
-"""Reports of the short city's story: the first evaluation was confirmed, an appeal corrected it, the second replaces it."""
+"""Reports of the short city's story: an evaluation was confirmed, an appeal corrected it, a second replaces it."""
 
 from __future__ import annotations
 

@@ -32,6 +32,9 @@ _KINDS: dict[type, str] = {
     Commands: "commands",
 }
 _VIEW_BOX = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
+_NAME = re.compile(r'((?:\bid="|url\(#|href="#))((?:clip|gradient_|pattern_)\d+)')
+# What a mark says of itself: a browser shows a title at the pointer, and the chart as a whole is read out by its own.
+_LABEL = re.compile(r'<(path|g|text|line|rect) aria-label="([^"]*)"([^>]*)>')
 # A unit of a chart on paper: at 620 units a chart is as wide as the text.
 _MM_A_UNIT = 0.235
 
@@ -74,7 +77,8 @@ def _block(block: Block, *, is_for_screen: bool) -> dict[str, Any]:
     kind = {"kind": _KINDS[type(block)]}
     if isinstance(block, Figure):
         palette = SCREEN if is_for_screen else PAPER
-        drawn = svg(block.chart(palette), title=block.alt, palette=palette)
+        drawn = _with_own_names(svg(block.chart(palette), title=block.alt, palette=palette), block.figure_id)
+        drawn = _LABEL.sub(r"<\1\3><title>\2</title>" if is_for_screen else r"<\1\3>", drawn)
         size = _VIEW_BOX.search(drawn)
         width = float(size.group(1)) if size else 0.0
         return kind | {
@@ -99,3 +103,17 @@ def _block(block: Block, *, is_for_screen: bool) -> dict[str, Any]:
             ],
         }
     return kind | dataclasses.asdict(block)
+
+
+def _with_own_names(drawn: str, figure_id: str) -> str:
+    """The names that parts of a chart call each other by, counted anew for each chart.
+
+    The drawing program counts them through its life: two charts in one page would share none, but the same chart would
+    not be the same twice.
+    """
+    names: dict[str, str] = {}
+
+    def own(match: re.Match[str]) -> str:
+        return match[1] + names.setdefault(match[2], f"{figure_id}-part{len(names) + 1}")
+
+    return _NAME.sub(own, drawn)
