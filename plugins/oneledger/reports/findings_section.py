@@ -41,13 +41,13 @@ def findings(facts: Facts, words: Wording) -> Section:
             Column(words.say("序号", "No."), is_number=True, width=0.75),
             Column(words.say("问题", "Finding"), width=2.3),
             Column(words.say("责任处室", "Office"), width=1.35),
-            Column(words.say("主指标", "Leading metric"), width=2.6),
-            Column(words.say("单位", "Unit"), width=0.8),
+            Column(words.say("主指标", "Leading metric"), width=2.4),
+            Column(words.say("单位", "Unit"), width=1.05),
             Column(words.say("发现时", "Found"), is_number=True, width=0.85),
             Column(words.say("当前", "Now"), is_number=True, width=0.85),
             Column(words.say("目标", "Target"), is_number=True, width=1.3),
             Column(words.say("状态", "State"), width=1.15),
-            Column(words.say("超期", "Overdue"), words.say("天", "days"), is_number=True, width=0.8),
+            Column(words.say("超期", "Overdue"), words.say("天", "days"), is_number=True, width=1.05),
         ),
         tuple(
             (

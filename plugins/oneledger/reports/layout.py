@@ -98,6 +98,7 @@ def _block(block: Block, *, is_for_screen: bool) -> dict[str, Any]:
                     "heading": one.heading,
                     "is_number": one.is_number,
                     "width": one.width,
+                    "percent": round(100 * one.width / sum(column.width for column in block.columns), 1),
                 }
                 for one in block.columns
             ],
