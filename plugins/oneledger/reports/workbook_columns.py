@@ -85,7 +85,7 @@ def describe_column(models: dict[str, Any], sheet: SheetSpec, written: str) -> C
 
 
 def _unit_of(name: str) -> tuple[tuple[str, str], str]:
-    """A column's name says its unit by how it ends (docs/architecture.md); what says none is shown as it is."""
+    """A column's name says its unit by how it ends; what says none is shown as it is."""
     if name in _UNITS_BY_NAME:
         return _UNITS_BY_NAME[name]
     for ending, unit, number_format in _UNITS:
@@ -95,7 +95,7 @@ def _unit_of(name: str) -> tuple[tuple[str, str], str]:
 
 
 def with_unit(title: str, unit: str, pattern: str) -> str:
-    return title + pattern.format(unit) if unit and unit not in title else title
+    return title + pattern.format(unit) if unit and unit.lower() not in title.lower() else title
 
 
 def column_width(column: Column, values: Sequence[Any]) -> float:
