@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import duckdb
 from fastapi import APIRouter, HTTPException, Query
 from starlette.responses import Response
 
@@ -18,6 +17,7 @@ from oneledger.web.api.relations import Relation, view
 from oneledger.web.api.routes.tables import Asked
 from oneledger.web.api.rows import rows_answer
 from oneledger.web.api.saying import says
+from oneledger.web.queries.quality import kept_results
 
 router = APIRouter()
 
@@ -56,15 +56,11 @@ def rows(
 ) -> Response:
     """Rows as they were received, newest batch first."""
     chosen = Filter(source, entity, rule, batch)
-    try:
-        total = count_rows(call.settings, chosen)
-        found = quarantined_rows(call.settings, chosen, limit=limit, offset=(page - 1) * limit)
-    except duckdb.IOException as error:
-        raise HTTPException(
-            503,
-            "夜间任务正在写入，请稍后再试。 The nightly is writing; try again in a minute.",
-            headers={"Retry-After": "60"},
-        ) from error
+    with kept_results(call.settings) as copies:
+        total = count_rows(call.settings, chosen, connection=copies.connection)
+        found = quarantined_rows(
+            call.settings, chosen, limit=limit, offset=(page - 1) * limit, connection=copies.connection
+        )
     body = {"total": total, "limit": limit, "page": page, "items": plain(found)}
     return call.answer_of_now(body, page_links(call, page=page, limit=limit, total=total))
 
