@@ -39,7 +39,7 @@ def metrics(call: ViewerCall) -> Response:
 @router.get(
     "/metrics/{metric_name}", name="metric",
     **says("一个指标的值", "Values of a metric", model=MetricValues,
-           example="/api/v1/metrics/visitors?group_by=metric_time,app__side&grain=month&start_on=2022-08-01",
+           example="/api/v1/metrics/five_star_apps?group_by=app__side",
            description_zh="按维度分组；以 维度=值、维度__ne、__gt、__gte、__lt、__lte、__in=a,b、__isnull=true 筛选。"
            "与 MetricFlow 的结果相同。",
            description_en="Grouped by dimensions; filtered by dimension=value, dimension__ne, __gt, __gte, __lt, "
@@ -71,6 +71,7 @@ def metric(
                 call.settings, call.reading.version, metrics=[metric_name],
                 group_by=group_by.split(",") if group_by else [], filters=filters, grain=grain,
                 start_on=start_on, end_on=end_on, order_by=order_by.split(",") if order_by else [], limit=limit,
+                connection=call.reading.cursor(),
             )  # fmt: skip
         except ConfigurationError as error:
             raise BadQuestionError(
