@@ -14,6 +14,7 @@ from rich.table import Table
 
 from benchmarks.gate import GateCost, measure_gate
 from benchmarks.nightly import DATA_WORK, HistoryCost, ScaleCost, measure_history, measure_scale
+from benchmarks.pages import measure_pages
 from benchmarks.tracing import measure_tracing
 
 console = Console(width=150, highlight=False)
@@ -25,6 +26,11 @@ def main() -> None:
         traces = measure_tracing(arguments.tracing, memory_limit=arguments.memory_limit, say=console.print)
         if arguments.output:
             Path(arguments.output).write_text(json.dumps([one.to_json() for one in traces], indent=1) + "\n", "utf-8")
+        return
+    if arguments.pages:
+        pages = measure_pages(arguments.pages, memory_limit=arguments.memory_limit, say=console.print)
+        if arguments.output:
+            Path(arguments.output).write_text(json.dumps([one.to_json() for one in pages], indent=1) + "\n", "utf-8")
         return
     root = Path(arguments.home or tempfile.mkdtemp(prefix="oneledger-bench-"))
     console.print(f"data under {root}; memory limit {arguments.memory_limit}")
@@ -101,6 +107,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--gate-rows", type=int, default=50_000_000, help="usage rows that the source gate judges")
     parser.add_argument("--pandas-rows", type=int, default=5_000_000, help="rows of it that pandas is given")
     parser.add_argument("--tracing", type=Path, help="only traces, in this installation (its ONELEDGER_HOME)")
+    parser.add_argument("--pages", type=Path, help="only the pages, over this installation (its ONELEDGER_HOME)")
     parser.add_argument("--memory-limit", default="4GB")
     parser.add_argument("--home", help="where to put the data (kept); default: a temporary folder, removed")
     parser.add_argument("--keep", action="store_true", help="keep the data")

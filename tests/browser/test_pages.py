@@ -41,7 +41,8 @@ def paths(engineers: BrowserContext, site: Site) -> list[str]:
         if status != 200:
             wrong.append(f"{path}: {status}")
             continue
-        walk.take_links(seen.page, site.address)
+        links = seen.page.eval_on_selector_all("a[href]", "links => links.map(one => one.href)")
+        walk.take_links(links, site.address)
     seen.page.close()
     assert not wrong, "links that lead nowhere:\n" + "\n".join(wrong)
     assert not seen.complaints, "\n".join(seen.complaints)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qsl, urlsplit
-
-from playwright.sync_api import Page
 
 # Of pages that differ only in what they are about (an app, a table, a batch) so many are looked at.
 OF_A_KIND = 2
@@ -39,9 +37,9 @@ class Walk:
             self.seen.append(path)
             yield path
 
-    def take_links(self, page: Page, address: str) -> None:
-        """Note where the page leads."""
-        for link in page.eval_on_selector_all("a[href]", "links => links.map(one => one.href)"):
+    def take_links(self, links: Iterable[str], address: str) -> None:
+        """Note where a page leads: whole addresses, of which those below ``address`` count."""
+        for link in links:
             parts = urlsplit(link)
             if f"{parts.scheme}://{parts.netloc}" != address or _NO_PAGE.search(parts.path):
                 continue

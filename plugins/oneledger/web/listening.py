@@ -18,6 +18,7 @@ def listen(host: str, port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
+        bound.listen(128)  # who reads the address may ask at once; the server answers when it is up
     except OSError as error:
         bound.close()
         raise ConfigurationError(
