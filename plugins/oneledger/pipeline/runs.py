@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from oneledger.audit.anchors import current_anchor
@@ -40,16 +41,22 @@ def newest_runs(settings: Settings, limit: int) -> list[dict[str, Any]]:
     grouped: dict[str, list[dict[str, Any]]] = {}
     since = ""
     for path in sorted(settings.outcomes_dir.glob("*/*.json"), key=lambda found: found.name, reverse=True):
-        if since and path.name[: len(since)] < since:
+        if path.name[: len(since)] < since:
             break
         record = json.loads(path.read_text(encoding="utf-8"))
-        if record["run_id"] not in grouped and len(grouped) == limit:
-            begun = [started[0] for run_id in grouped if (started := _STARTED.match(run_id))]
-            since = since or min(begun, default=path.name)
-            continue
+        if record["run_id"] not in grouped and len(grouped) >= limit:
+            since = sorted(_began(run_id, path) for run_id in (*grouped, record["run_id"]))[-limit]
         grouped.setdefault(record["run_id"], []).append(record)
-    runs = [_run(run_id, records[::-1]) for run_id, records in grouped.items()]
-    return sorted(runs, key=lambda one: str(one["started_at"]), reverse=True)
+    # Of a run that began before, only a part was read.
+    whole = {run_id: records for run_id, records in grouped.items() if _began(run_id, None) >= since}
+    runs = [_run(run_id, records[::-1]) for run_id, records in whole.items()]
+    return sorted(runs, key=lambda one: str(one["started_at"]), reverse=True)[:limit]
+
+
+def _began(run_id: str, path: Path | None) -> str:
+    """When a run began, by its id; else when the record ``path`` was made, for ids of another form."""
+    match = _STARTED.match(run_id)
+    return match[0] if match else path.name if path else "9"
 
 
 def newest_run(settings: Settings) -> dict[str, Any] | None:

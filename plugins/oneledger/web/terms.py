@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from oneledger.web import words
 from oneledger.web.language import Language
 
 # GB/T 2260 for the city and its counties.
@@ -14,7 +15,10 @@ _DISTRICTS = {
 }  # fmt: skip
 
 TERMS: dict[str, dict[str, tuple[str, str]]] = {
-    "level": {"city": ("市本级", "city"), "county": ("县区", "county"), "province": ("省级", "province")},
+    "level": words.LEVELS,
+    "side": words.SIDES,
+    "family": words.FAMILIES,
+    "disposition": words.DISPOSITIONS,
     "district": _DISTRICTS,
     "stage": {
         "declared": ("申报", "declared"), "reviewed": ("审核", "reviewed"), "implementing": ("实施", "implementing"),
@@ -25,11 +29,6 @@ TERMS: dict[str, dict[str, tuple[str, str]]] = {
         "completed": ("已完成", "completed"), "current": ("当前", "current"),
         "not_recorded": ("无记录", "not recorded"),
         "not_reached": ("未到达", "not reached"),
-    },
-    "family": {
-        "major_application": ("重大应用类", "major application"),
-        "application_system": ("应用系统类", "application system"),
-        "infrastructure": ("基础设施类", "infrastructure"), "operations": ("运维类", "operations"),
     },
     "funding_source": {
         "it_special_fund": ("信息化专项资金", "IT special fund"),
@@ -73,7 +72,6 @@ TERMS: dict[str, dict[str, tuple[str, str]]] = {
         "open": ("待审批", "waiting for approval"), "approved": ("已批待开通", "approved, not opened"),
         "rejected": ("已驳回", "rejected"), "opened": ("已开通", "opened"),
     },
-    "side": {"service": ("服务侧", "service"), "governance": ("治理侧", "governance")},
     "funding_state": {
         "not_published": ("一本账未发布", "ledger not published"), "published": ("待下达", "waiting for release"),
         "released": ("待到账", "waiting for arrival"), "arrived": ("待支出", "waiting to be spent"),

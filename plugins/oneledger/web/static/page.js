@@ -24,6 +24,11 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
+// What scrolls sideways can be scrolled with the keys as well.
+for (const box of document.querySelectorAll(".wide, .drawing")) {
+  if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+}
+
 // A number within bounds can also be dragged: its slider only exists with this script.
 for (const number of document.querySelectorAll("input[type=number][data-slider]")) {
   const slider = document.createElement("input");
