@@ -26,7 +26,8 @@ def svg(specification: Specification, *, title: str, description: str = "", pale
         title: what the chart shows, in one sentence; its accessible name.
         description: what is to be seen in it, when a sentence can say so.
 
-    Each mark keeps its ``aria-label`` (the encoding ``description``), which the page shows as its tooltip.
+    Each mark keeps its sentence (the encoding ``description``) as ``data-tip``, which the page shows to the mouse. To
+    readers of screens the chart is one picture with a name: the numbers stand beside it as a table.
     """
     drawn = _ROLE.sub("", _converter().vegalite_to_svg(_themed(specification, palette)))
     size = _SIZE.match(drawn)
@@ -38,7 +39,7 @@ def svg(specification: Specification, *, title: str, description: str = "", pale
         f'style="max-width:{float(size["width"]):.0f}px" xmlns="http://www.w3.org/2000/svg" '
         'xmlns:xlink="http://www.w3.org/1999/xlink">'
     )
-    return opening + drawn[size.end() :]
+    return opening + drawn[size.end() :].replace(' aria-label="', ' data-tip="')
 
 
 def png(specification: Specification, *, scale: float = 3, palette: Palette = PAPER) -> bytes:
