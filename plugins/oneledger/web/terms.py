@@ -122,6 +122,45 @@ TERMS: dict[str, dict[str, tuple[str, str]]] = {
         "members_not_judged": ("部分成员未能判定", "some members could not be judged"),
         "found_value_unknown": ("发现时的值未知", "the value when found is unknown"),
     },
+    "step": {
+        "extract": ("取数", "extraction"), "load_raw": ("装载", "loading"), "admit": ("准入", "admission"),
+        "gate_sources": ("来源闸门", "gate of the sources"), "build_models": ("建模", "building"),
+        "gate_marts": ("集市闸门", "gate of the marts"), "publish": ("发布", "publishing"),
+    },
+    "portal": {
+        "zheliban": ("浙里办", "Zheliban"), "zhezhengding": ("浙政钉", "Zhezhengding"),
+        "standalone_app": ("独立APP", "own APP"),
+    },
+    "release_end": {
+        "zheliban_app": ("浙里办APP", "Zheliban APP"), "zheliban_wechat": ("微信小程序", "WeChat"),
+        "zheliban_alipay": ("支付宝小程序", "Alipay"), "zhezhengding": ("浙政钉", "Zhezhengding"),
+        "standalone_app": ("独立APP", "own APP"),
+    },
+    "listing_state": {
+        "listed": ("在架", "listed"), "delisted": ("已下架", "delisted"), "never_listed": ("从未上架", "never listed"),
+        "unregistered": ("未在IRS注册", "not on IRS"),
+    },
+    "verdict": {
+        "in_use": ("在用", "in use"), "low_use": ("低频", "low use"), "unused": ("无人使用", "unused"),
+        "seasonal": ("季节性", "seasonal"), "new": ("新上架", "new"), "not_listed": ("未上架", "not listed"),
+        "collector_outage": ("采集中断", "collector outage"), "not_measured": ("无度量", "not measured"),
+    },
+    "disposition": {
+        "keep": ("保留", "keep"), "improve": ("整改提升", "improve"), "merge": ("合并", "merge"),
+        "transfer": ("划转", "transfer"), "suspend": ("暂停", "suspend"), "shut_down": ("关停", "shut down"),
+    },
+    "module_kind": {"module": ("模块", "module"), "matter": ("事项", "matter"), "scene": ("场景", "scene")},
+    "suspicion": {
+        "night_visits": ("夜间访问", "night visits"),
+        "spike_before_cut_off": ("截止前突增", "spike before the cut-off"),
+        "visits_without_starts": ("只访问不办件", "visits without starts"),
+        "same_value_day_after_day": ("数值连日不变", "same value day after day"),
+        "one_end_only": ("访客集中一端", "one end only"),
+    },
+    "scoring_method": {
+        "step": ("分档", "step"), "piecewise": ("分段", "piecewise"), "pro_rata": ("按比例", "pro rata"),
+        "deduction": ("扣分", "deduction"),
+    },
 }  # fmt: skip
 
 

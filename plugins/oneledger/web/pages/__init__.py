@@ -2,6 +2,7 @@
 
 from oneledger.web.pages import (
     apps,
+    catalogue,
     evaluation,
     evaluation_simulation,
     findings,
@@ -27,6 +28,7 @@ ROUTERS = (
     findings.router,
     quality.router,
     lineage.router,
+    catalogue.router,
     reports.router,
     evaluation_simulation.router,
     trace.router,

@@ -52,10 +52,10 @@ tip.hidden = true;
 document.body.append(tip);
 for (const chart of document.querySelectorAll("svg.chart")) {
   chart.addEventListener("mousemove", (event) => {
-    const mark = event.target.closest("[data-tip], [aria-label]");
+    const mark = event.target.closest("[data-said], [aria-label]");
     tip.hidden = !mark || mark === chart || Boolean(mark.closest(".role-axis, .role-legend"));
     if (tip.hidden) return;
-    tip.textContent = mark.dataset.tip ?? mark.getAttribute("aria-label");
+    tip.textContent = mark.dataset.said ?? mark.getAttribute("aria-label");
     const left = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8);
     tip.style.transform = `translate(${left}px, ${event.clientY + 14}px)`;
   });
