@@ -95,9 +95,10 @@ def graph_svg(
         f'<text class="room" x="{20 + number * (width + gap):.0f}" y="14">{escape(columns[column])}</text>'
         for column, number in number_of.items()
     )
+    ends = {name: (lefts[box], middles[name]) for name, box in owner.items()}
     paths = "".join(
         f'<path class="edge {edge.kind}" data-from="{escape(edge.source)}" data-to="{escape(edge.target)}" '
-        f'd="{_path(lefts[owner[edge.source]], middles[edge.source], lefts[owner[edge.target]], middles[edge.target], width)}"/>'
+        f'd="{_path(*ends[edge.source], *ends[edge.target], width)}"/>'
         for edge in drawn
     )
     shapes = "".join(_shape(box, lefts[box.name], placed[box.name], width, is_dense=is_dense) for box in boxes)
@@ -126,10 +127,10 @@ def wrapped(text: str, width: float, size: float = _FONT) -> tuple[str, str]:
     if _wide(text) * size <= width:
         return text, ""
     first = ""
-    for place, letter in enumerate(text):
+    for position, letter in enumerate(text):
         if _wide(first + letter) * size > width:
             space = first.rfind(" ")
-            cut = space if space > 0 else place
+            cut = space if space > 0 else position
             return text[:cut].rstrip(), fitting(text[cut:].lstrip(), width, size)
         first += letter
     return text, ""
@@ -186,7 +187,8 @@ def _shape(box: Box, left: float, placed: Placed, width: float, *, is_dense: boo
         style, below = ("", second) if second else (' class="note"', fitting(box.note, inside, _SMALL))
         note = f'<text{style} x="{left + padding:.1f}" y="{top + 32:.1f}">{escape(below)}</text>'
     parts = [
-        f'<a href="{escape(box.href)}" class="box {box.kind}" data-node="{escape(box.name)}" aria-label="{escape(box.label)}">'
+        f'<a href="{escape(box.href)}" class="box {box.kind}" data-node="{escape(box.name)}" '
+        f'aria-label="{escape(box.label)}">'
         f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{placed.height:.1f}" rx="5"/>'
         f'<text x="{left + padding:.1f}" y="{base:.1f}">{escape(text)}</text>{note}</a>'
     ]
@@ -194,7 +196,8 @@ def _shape(box: Box, left: float, placed: Placed, width: float, *, is_dense: boo
         y = top + head + number * 20
         parts.append(
             f'<a href="{escape(line.href)}" class="line {line.kind}" data-node="{escape(line.name)}" '
-            f'aria-label="{escape(line.label)}"><rect x="{left + 1:.1f}" y="{y:.1f}" width="{width - 2:.1f}" height="20"/>'
+            f'aria-label="{escape(line.label)}">'
+            f'<rect x="{left + 1:.1f}" y="{y:.1f}" width="{width - 2:.1f}" height="20"/>'
             f'<text x="{left + padding:.1f}" y="{y + 14:.1f}">{escape(fitting(line.text, inside, 11.5))}</text></a>'
         )
     return "".join(parts)

@@ -83,7 +83,7 @@ def _stack(
     gap: float,
     middles: dict[str, float],
 ) -> None:
-    """Put boxes in this order as near to their wishes as they can stand: blocks of touching boxes share the distance."""
+    """Put boxes in this order as near to their wishes as they can stand; boxes that touch share the distance."""
     blocks: list[tuple[float, float, list[str]]] = []  # top, height, boxes
     for box in ordered:
         blocks.append((wished[box] - heights[box] / 2, heights[box], [box]))

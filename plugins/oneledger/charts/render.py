@@ -28,7 +28,8 @@ def svg(specification: Specification, *, title: str, description: str = "", pale
         title: what the chart shows, in one sentence; its accessible name.
         description: what is to be seen in it, when a sentence can say so.
 
-    Each mark keeps its ``aria-label`` (the encoding ``description``), which the page shows as its tooltip.
+    What a mark says (the encoding ``description``) stands in its ``data-said``, which the page shows as its tooltip: an
+    image has one name, and marks without a role may not carry one of their own.
     """
     drawn = _GROUP.sub("", _MARK.sub(' role="img"', _converter().vegalite_to_svg(_themed(specification, palette))))
     size = _SIZE.match(drawn)
@@ -40,7 +41,7 @@ def svg(specification: Specification, *, title: str, description: str = "", pale
         f'style="max-width:{float(size["width"]):.0f}px" xmlns="http://www.w3.org/2000/svg" '
         'xmlns:xlink="http://www.w3.org/1999/xlink">'
     )
-    return opening + drawn[size.end() :]
+    return opening + drawn[size.end() :].replace(' aria-label="', ' data-said="')
 
 
 def png(specification: Specification, *, scale: float = 3, palette: Palette = PAPER) -> bytes:

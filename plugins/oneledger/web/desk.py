@@ -54,7 +54,8 @@ class Desk:
                 if sum(1 for one in self._asked.values() if not one.done()) >= _MOST_WAITING:
                     raise HTTPException(
                         503,
-                        "正在进行的溯源太多，请一分钟后再试。 Too many traces are being worked out; try again in a minute.",
+                        "正在进行的溯源太多，请一分钟后再试。 "
+                        "Too many traces are being worked out; try again in a minute.",
                         headers={"Retry-After": "60"},
                     )
                 future = self._asked[key] = self._worker.submit(work)

@@ -106,3 +106,13 @@ def described(text: str, language: Language) -> str | Markup:
         return text
     known = chinese_of(text)
     return known if known is not None else Markup('<span lang="en">{}</span>').format(text)
+
+
+def grain(description: str, language: Language) -> str | Markup:
+    """Of a table's description, what one row is: its first sentence in the visitor's language."""
+    known = chinese_of(description) if language is Language.ZH else None
+    if known is not None:
+        return known.partition("。")[0] + "。"
+    line = " ".join(description.split())
+    end = line.find(". ")
+    return described(line if end < 0 else line[: end + 1], language)

@@ -81,6 +81,7 @@ def _environment(language: Language) -> Environment:
         "month": formats.month,
         "moment": formats.moment,
         "cell": formats.value,
+        "grain": functools.partial(formats.grain, language=language),
         "described": functools.partial(formats.described, language=language),
         # Only for what charts.render drew.
         "svg": Markup,

@@ -103,8 +103,8 @@ def check_may_trace(subject: Subject, visitor: Visitor) -> None:
     raise HTTPException(
         403,
         f"{subject.relation} 尚未公布，追溯它需要审计权限；集市与评价的表您都可以追溯。 "
-        f"{subject.relation} is not published: to trace it takes the role auditor. Tables of the marts and the evaluation "
-        "you may trace.",
+        f"{subject.relation} is not published: to trace it takes the role auditor. Tables of the marts and the "
+        "evaluation you may trace.",
     )
 
 
@@ -160,4 +160,6 @@ def command_of(report: Mapping[str, Any], run: str) -> str:
     words = " ".join(f"{name}={value}" for name, value in subject["key"].items())
     columns = "".join(f" --column {name}" for name in subject["columns"] or ()) if subject["kind"] == "cell" else ""
     version = report["provenance"]["version"]
-    return f"oneledger trace {subject['relation']} {words}{columns}" + (f" --run {run}" if run else f" --version {version}")
+    return f"oneledger trace {subject['relation']} {words}{columns}" + (
+        f" --run {run}" if run else f" --version {version}"
+    )

@@ -2,8 +2,10 @@
 
 from oneledger.web.pages import (
     apps,
+    catalogue,
     evaluation,
     evaluation_simulation,
+    findings,
     funding,
     funding_share,
     lineage,
@@ -23,8 +25,10 @@ ROUTERS = (
     funding.router,
     funding_share.router,
     evaluation.router,
+    findings.router,
     quality.router,
     lineage.router,
+    catalogue.router,
     reports.router,
     evaluation_simulation.router,
     trace.router,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query
 from fastapi import Path as PathParameter
@@ -76,10 +76,14 @@ def table(page: ViewerPage, name: TableName) -> HTMLResponse:
     relation = flow.models.relations.get(one.name)
     steps = sql_steps(relation.sql) if relation is not None and relation.sql else ()
     root = page.request.scope.get("root_path", "")
+
+    def address(other: str) -> str:
+        return f"{root}/lineage/tables/{other}"
+
     picture = page.reading.remembered(
         ("flow-picture", one.name, "near", page.language, root),
-        lambda: focused(_near(flow, one), one.name, "both", page.language, lambda other: f"{root}/lineage/tables/{other}"),
-    )  # fmt: skip
+        lambda: focused(_near(flow, one), one.name, "both", page.language, address),
+    )
     return page.show(
         "lineage/table.html",
         flow=flow, table=one, described=described, steps=steps, picture=picture,
@@ -93,8 +97,8 @@ def table(page: ViewerPage, name: TableName) -> HTMLResponse:
 def column(
     page: ViewerPage,
     name: Annotated[str, PathParameter(max_length=200)],
-    closeness: Literal["value", "decides"] = VALUE,
-    uses_closeness: Annotated[Literal["value", "decides", "rows"], Query(alias="uses")] = VALUE,
+    closeness: Literal["value", "decides"] = "value",
+    uses_closeness: Annotated[Literal["value", "decides", "rows"], Query(alias="uses")] = "value",
 ) -> HTMLResponse:
     """One column: back to the source columns, and on to what uses it, with the expression of each step."""
     flow = flow_of(page.settings, page.reading)
@@ -140,7 +144,7 @@ async def column_uses(page: ViewerPage, name: Annotated[str, PathParameter(max_l
 
 def waiting(page: Page, title: str, what: str) -> Response:
     """A page that says that the answer is being worked out, and asks again after two seconds."""
-    answer = page.show("lineage/waiting.html", status_code=202, title=title, what=what)
+    answer = page.show("lineage/waiting.html", title=title, what=what)
     answer.headers["Refresh"] = "2"
     return answer
 
@@ -205,7 +209,7 @@ def _near(flow: Flow, one: Table) -> Flow:
     return Flow(flow.graph, flow.models, flow.relations, tables)
 
 
-def _vouching(page: Page) -> dict[str, object]:
+def _vouching(page: Page) -> dict[str, Any]:
     head = current_anchor(page.settings)
     return {
         "head": head,

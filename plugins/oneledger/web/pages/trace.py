@@ -77,18 +77,19 @@ async def trace_back(page: ViewerPage, asked: AskedTrace) -> Response:
     if not is_done:
         return waiting(page, page.t("正在追溯并重算", "Tracing, and computing each step again"), _what(asked))
     seen = seen_by(report, page.visitor)
-    relation = flow_of(page.settings, page.reading).models.relations.get(report["subject"]["relation"])
+    flow = flow_of(page.settings, page.reading)
+    relation = flow.models.relations.get(report["subject"]["relation"])
     return page.show(
         "lineage/trace.html",
         report=seen, head=head_of(report), asked=asked, command_text=command_of(report, asked.run),
         titles={name: one.get("meta", {}) for name, one in relation.columns.items()} if relation else {},
         steps={one["relation"]: one for one in seen["steps"]}, rules={one["relation"]: one for one in seen["rules"]},
         landed={one["relation"]: one for one in seen["landed"]}, notes={one["relation"]: one for one in seen["notes"]},
-        query=page.request.url.query,
+        query=page.request.url.query, tables=flow.tables,
     )  # fmt: skip
 
 
-@router.get("/lineage/trace.json")
+@router.get("/lineage/trace/download.json")
 async def trace_as_json(page: AuditorPage, asked: AskedTrace) -> Response:
     """The whole trace for programs."""
     report = await _whole(page, asked)
@@ -96,7 +97,7 @@ async def trace_as_json(page: AuditorPage, asked: AskedTrace) -> Response:
     return Response(text, media_type="application/json", headers=_as_file(report, "json"))
 
 
-@router.get("/lineage/trace.html")
+@router.get("/lineage/trace/download.html")
 async def trace_as_page(page: AuditorPage, asked: AskedTrace) -> Response:
     """The whole trace as one page to hand over, that needs no other file."""
     report = await _whole(page, asked)
@@ -114,7 +115,9 @@ async def trace_forward(
         return page.show("lineage/forward.html", file="", line=None, reached=None, shown=None)
     if ".." in file:
         raise HTTPException(
-            422, "文件编号中不能有两个连着的点。 A file id has no two dots in a row; batches and traces show how it is written."
+            422,
+            "文件编号中不能有两个连着的点。 "
+            "A file id has no two dots in a row; batches and traces show how it is written.",
         )
     text = f"{file.strip()}:{line}" if line else file.strip()
     key = ("influence", page.reading.version.version, text)
@@ -128,7 +131,8 @@ async def trace_forward(
         raise HTTPException(
             404,
             f"没有唯一对应 {file} 的入库文件。请给出文件编号，例如 zheliban.usage.20221031.r001/usage_20221031.csv.gz，"
-            f"它列在批次页和溯源结果中。 No one landed file is called {file}. Give its id as batches and traces show it.",
+            "它列在批次页和溯源结果中。 "
+            f"No one landed file is called {file}. Give its id as batches and traces show it.",
         )
     reached, shown = found
     return page.show("lineage/forward.html", file=reached["file_id"], line=line, reached=reached, shown=shown)
@@ -162,7 +166,7 @@ def batch(page: ViewerPage, batch_id: BatchId) -> HTMLResponse:
         raise HTTPException(
             404,
             f"没有批次 {batch_id}：此版本未采用，入库区也没有。请在批次清单中选择。 "
-            f"There is no batch {batch_id}, neither in this version nor in landing. Choose one from the list of batches.",
+            f"There is no batch {batch_id}, neither in this version nor in landing. Choose one from the list.",
         )
     return page.show("lineage/batch.html", state=state, batch_id=batch_id)
 

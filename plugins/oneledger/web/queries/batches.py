@@ -53,9 +53,7 @@ class BatchState:
     problem: str = ""
 
 
-def batch_rows(
-    reading: Reading, *, source: str, entity: str, is_quarantined: bool, page: int
-) -> tuple[list[Row], int]:
+def batch_rows(reading: Reading, *, source: str, entity: str, is_quarantined: bool, page: int) -> tuple[list[Row], int]:
     """A page of the batches that the version is made from, the newest first, and how many there are."""
     parameters = {
         "path": str(reading.version.path / BATCHES_FILE), "source": source, "entity": entity,

@@ -13,7 +13,10 @@ KIND_TITLES = {
     "conditional": ("条件", "conditional"), "filter": ("筛选", "filter"), "join": ("关联", "join"),
     "group_by": ("分组", "group by"), "window": ("开窗", "window"), "sort": ("排序", "sort"),
 }  # fmt: skip
-CLOSENESS_TITLES = {"value": ("取值于此", "made of it"), "decides": ("由它决定", "decided by it"), "rows": ("只决定有无此行", "only whether the row is there")}  # fmt: skip
+CLOSENESS_TITLES = {
+    "value": ("取值于此", "made of it"), "decides": ("由它决定", "decided by it"),
+    "rows": ("只决定有无此行", "only whether the row is there"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,10 @@ def way_back_steps(graph: ColumnGraph, name: str, *, closeness: str = VALUE) -> 
                 waiting.append(edge.source)
     nodes = [(graph.nodes[one], depth[one]) for one in waiting]
     return [
-        Step(node, at, node.steps, tuple(kinds[node.name]), node.name in masking, bool(node.is_leaf_layer or node.constant))
+        Step(
+            node, at, node.steps, tuple(kinds[node.name]), node.name in masking,
+            bool(node.is_leaf_layer or node.constant),
+        )
         for node, at in nodes
         if node.layer != "raw"
     ]  # fmt: skip

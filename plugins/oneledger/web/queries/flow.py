@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -154,11 +154,11 @@ def _flow(settings: Settings, reading: Reading) -> Flow:
     return Flow(graph, models, read_relations(reading.version), tables)
 
 
-def _reached(name: str, neighbours: object) -> set[str]:
+def _reached(name: str, neighbours: Callable[[str], Iterable[str]]) -> set[str]:
     found: set[str] = set()
     waiting = [name]
     while waiting:
-        for one in neighbours(waiting.pop()):  # type: ignore[operator]
+        for one in neighbours(waiting.pop()):
             if one not in found:
                 found.add(one)
                 waiting.append(one)

@@ -34,7 +34,7 @@ def sql_steps(sql: str) -> tuple[SqlStep, ...]:
     return (*steps, _step("", last))
 
 
-def _step(name: str, query: exp.Expression) -> SqlStep:
+def _step(name: str, query: exp.Expr) -> SqlStep:
     reads = tuple(dict.fromkeys(_table(one) for one in query.find_all(exp.Table) if one.name))
     zh, en = [], []
     if isinstance(query, exp.SetOperation):
