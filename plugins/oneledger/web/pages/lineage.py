@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query
@@ -20,6 +21,7 @@ from oneledger.web.page import Page, ViewerPage
 from oneledger.web.queries.columns import CLOSENESS_TITLES, KIND_TITLES, uses, way_back_steps
 from oneledger.web.queries.flow import LAYER_TITLES, ROOMS, Flow, Table, flow_of
 from oneledger.web.queries.sql_steps import sql_steps
+from oneledger.web.words import word
 
 router = APIRouter(include_in_schema=False)
 
@@ -139,6 +141,7 @@ async def column_uses(page: ViewerPage, name: Annotated[str, PathParameter(max_l
     return page.show(
         "lineage/uses.html",
         node=node, found=found, layer_titles=LAYER_TITLES, closeness_titles=CLOSENESS_TITLES,
+        word=functools.partial(word, language=page.language),
     )  # fmt: skip
 
 
