@@ -1,4 +1,4 @@
-"""The evaluation: a draft each quarter and on demand, its gate, a person's approval, the seal."""
+"""The evaluation: a draft each quarter and on demand, its gate, a person's approval, the seal, the report."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from oneledger_airflow.evaluation_operators import (
     EvaluationGateOperator,
 )
 from oneledger_airflow.pools import EVALUATION_POOL
+from oneledger_airflow.report_operators import ReportOperator
 from oneledger_airflow.schedule import every_day_at, task_defaults, within
 
 # The fifth day after the quarter's end, when late deliveries of its last days are in.
@@ -26,7 +27,7 @@ DOC = f"""
 On the fifth day after each quarter, 08:00 Asia/Shanghai, and on demand with `period`, a draft is made on the current
 published version, which exists only when the build's gates passed. A period whose data are not complete is refused.
 
-`draft`（草案）→ `gate`（评价闸门）→ `approval`（人工确认）→ `confirm`（封存）
+`draft`（草案）→ `gate`（评价闸门）→ `approval`（人工确认）→ `confirm`（封存）→ `report`（通报）
 
 The gate looks at the coverage of each indicator, the share withheld and the movement of the star distribution against
 the last confirmed run; a draft that it stops cannot be confirmed. 草案未过闸门时不能确认。
@@ -35,14 +36,17 @@ A person answers under *Required Actions* within {ANSWER_WITHIN.days} days, with
 it never changes again, and the next nightly takes it over into the marts. Reject marks it as rejected.
 批准后结果封存、不再改变，下一次夜间构建写入集市；退回则标记为已退回。
 
-On the command line: `oneledger evaluate`, `oneledger evaluate confirm RUN --name … --reason …`. **catchup is off**: a
-quarter that was missed is evaluated on demand.
+`report` makes the circular (HTML, PDF, Word) and the workbook in both languages under `reports/<run>/`, and seals them.
+It can be cleared and run again: the same run gives the same bytes. 通报与工作簿随确认自动生成并封存，可重跑。
+
+On the command line: `oneledger evaluate`, `oneledger evaluate confirm RUN --name … --reason …`, `oneledger report`.
+**catchup is off**: a quarter that was missed is evaluated on demand.
 """
 
 with DAG(
     dag_id="evaluate",
     dag_display_name="评价 evaluate",
-    description="Draft, gate, approval and seal of an evaluation",
+    description="Draft, gate, approval, seal and report of an evaluation",
     doc_md=DOC,
     schedule=every_day_at(EVALUATE_AT),
     catchup=False,
@@ -89,5 +93,13 @@ with DAG(
             draft_task="draft",
             approval_task="approval",
             execution_timeout=timedelta(minutes=10),
+        ),
+        ReportOperator(
+            task_id="report",
+            task_display_name="通报 report",
+            confirm_task="confirm",
+            # Making it again makes the same, so a process that died is no reason to ask a person.
+            retries=1,
+            execution_timeout=timedelta(minutes=20),
         ),
     )

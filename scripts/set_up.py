@@ -77,7 +77,10 @@ def _set_up() -> None:
     use_uv = _install_uv(python)
     if use_uv:
         _say(3, "installing the locked packages with uv")
-        use_uv = _succeeds(_uv(), "pip", "sync", *_brief(), "--require-hashes", "--python", python, LOCK)
+        # Compiled as pip does: where Python may not write (PYTHONDONTWRITEBYTECODE, a read-only installation) each
+        # command would compile everything that it imports again, a second or more.
+        sync = ("pip", "sync", *_brief(), "--compile-bytecode", "--require-hashes", "--python", python, LOCK)
+        use_uv = _succeeds(_uv(), *sync)
     if not use_uv:
         _say(3, "installing the locked packages with pip (slower; about five minutes)")
         _run(python, "-m", "pip", "install", "--require-hashes", "--no-deps", "--progress-bar", "off", "-r", LOCK)
@@ -85,6 +88,7 @@ def _set_up() -> None:
     link = ("--no-build-isolation", "--no-deps", "--editable", ROOT)
     if not (use_uv and _succeeds(_uv(), "pip", "install", *_brief(), "--python", python, *link)):
         _run(python, "-m", "pip", "install", "--quiet", *link)
+    _run(python, "-m", "compileall", "-q", ROOT / "plugins")
     STAMP.write_text(_fingerprint())
 
 

@@ -91,10 +91,3 @@ def read_outcomes(outcomes_dir: Path, run_id: str | None = None) -> Iterator[dic
         record = json.loads(path.read_text(encoding="utf-8"))
         if run_id is None or record["run_id"] == run_id:
             yield record
-
-
-def read_outcomes_backwards(outcomes_dir: Path) -> Iterator[dict[str, Any]]:
-    """All records, the newest first: whoever looks for the last run need not read those of years."""
-    for folder in sorted((one for one in outcomes_dir.glob("*") if one.is_dir()), reverse=True):
-        for path in sorted(folder.glob("*.json"), key=lambda found: found.name, reverse=True):
-            yield json.loads(path.read_text(encoding="utf-8"))

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from oneledger.audit.restatement_page import page
 from oneledger.audit.restating import restatement
+from oneledger.cli import restating
 from oneledger.publishing.relations import RELATIONS_FILE
 from oneledger.settings import ConfigurationError
 from tests.audit.small_history import History, start
@@ -50,6 +55,41 @@ def test_a_late_correction_is_named_with_exactly_the_cells_that_it_changed(histo
     assert table(answer, "marts.fct_app_usage_day")["months"] == ["2022-09"]
     assert "marts.dim_app" not in {one["table"] for one in answer["items"]}
     assert [one["table"] for one in answer["items"]][:2] == ["marts.published_figure", "evaluation.app_stars"]
+
+
+def test_the_page_to_hand_over_tells_the_same_and_needs_nothing_else(
+    history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history.deliver("2022-09-30", 25, revision=2)
+    history.publish(SECOND)
+    monkeypatch.setenv("ONELEDGER_HOME", str(history.settings.home))
+    monkeypatch.setenv("ONELEDGER_PROJECT_ROOT", str(history.settings.project_root))
+    monkeypatch.setenv("ONELEDGER_CATALOGUE", ":".join(str(one) for one in history.settings.catalogue_paths))
+    app = typer.Typer()
+    restating.register(app)
+    path = tmp_path / "pages" / "restatement.html"
+    done = CliRunner().invoke(app, ["--html", str(path)])
+    assert done.exit_code == 1, "something was restated"
+    assert "restatement.html" in done.output
+    text = path.read_text("utf-8")
+    answer = restatement(history.settings)
+    for told in (
+        answer["old"]["version"], answer["new"]["content_hash"], "zheliban.usage.20220930.r002", "重报 redelivered",
+        answer["figures"][0]["title_zh"], "marts.app_usage_month", "2022-09-01",
+    ):  # fmt: skip
+        assert told in text
+    assert "tables restate what was published" in text
+    assert not re.search(r"<script|https?://|src=", text)
+    again = CliRunner().invoke(app, ["--html", str(path)])
+    assert again.exit_code == 2 and "exists already" in again.output
+    assert CliRunner().invoke(app, ["--html", str(path), "--force"]).exit_code == 1
+
+
+def test_the_page_of_growth_alone_says_that_nothing_was_restated(history: History, tmp_path: Path) -> None:
+    history.deliver("2022-10-02", 40)
+    history.publish(SECOND)
+    text = page(restatement(history.settings))
+    assert "growth, nothing restated" in text and "tables restate" not in text
 
 
 def test_of_two_corrections_each_cell_names_the_one_that_touched_its_app_and_month(history: History) -> None:

@@ -34,6 +34,6 @@ def test_the_readme_shows_each_verb_that_the_page_explains(command: str) -> None
 
 
 def test_every_kind_of_batch_that_a_restatement_names_is_explained() -> None:
-    from oneledger.cli.restating import _KINDS
+    from oneledger.audit.cause_words import KINDS
 
-    assert all(f"| `{kind}` |" in PAGE for kind in _KINDS)
+    assert all(f"| `{kind}` |" in PAGE for kind in KINDS)

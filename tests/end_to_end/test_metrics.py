@@ -16,6 +16,7 @@ import pytest
 
 from oneledger.metrics import Filter, Metric, list_dimensions, list_metrics, query_metrics
 from oneledger.metrics.filters import split_grain
+from oneledger.publishing.query import open_version
 from oneledger.publishing.versions import PublishedVersion, resolve
 from oneledger.settings import PROJECT_ROOT, ConfigurationError, Settings
 
@@ -318,6 +319,26 @@ def test_a_count_of_what_is_open_is_that_of_the_last_month_and_no_sum(
     last = {row["low_use__portal"]: row["low_use_apps"] for row in months
             if row["metric_time__month"] == dt.date(2022, 9, 1)}  # fmt: skip
     assert {row["low_use__portal"]: row["low_use_apps"] for row in quarter} == last
+
+
+def test_a_filter_on_time_leaves_the_last_month_that_is_asked_for(
+    settings: Settings, version: PublishedVersion
+) -> None:
+    question = {"metrics": ["low_use_apps"], "group_by": ["low_use__portal"]}
+    by_days = query_metrics(settings, version, **question, start_on=A_QUARTER[0], end_on=A_QUARTER[1])
+    by_filter = query_metrics(
+        settings, version, **question,
+        filters=[Filter("metric_time__month", ">=", "2022-07-01"), Filter("metric_time", "<", dt.date(2022, 10, 1))],
+    )  # fmt: skip
+    assert by_filter.rows == by_days.rows
+
+
+def test_a_caller_who_holds_a_connection_to_the_version_may_lend_it(
+    settings: Settings, version: PublishedVersion
+) -> None:
+    with open_version(settings, version) as connection:
+        lent = query_metrics(settings, version, metrics=["projects"], connection=connection.cursor())
+    assert lent.rows == query_metrics(settings, version, metrics=["projects"]).rows
 
 
 @pytest.mark.parametrize(

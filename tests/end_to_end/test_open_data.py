@@ -12,6 +12,10 @@ import duckdb
 import jsonschema
 import pytest
 
+from oneledger.open_data import export_open_data
+from oneledger.publishing.versions import resolve
+from oneledger.settings import ConfigurationError, Settings
+
 from .conftest import Installation
 
 PROFILES = Path(__file__).parents[1] / "open_data" / "profiles"
@@ -130,12 +134,17 @@ def test_what_is_not_listed_is_refused_and_so_is_a_folder_that_is_something_else
     )
     assert "marts.expert_review is not public" in refused.stderr
     assert not (tmp_path / "x").exists()
+    settings = Settings(home=reference_city.home, memory_limit="1GB", threads=2)
+    version = resolve(settings)
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "dear.txt").write_text("keep me", "utf-8")
-    reference_city.oneledger("open-data", "export", "--out", str(tmp_path / "letters"), "--force", expected_code=2)
+    with pytest.raises(ConfigurationError, match="is no data package"):
+        export_open_data(settings, version, out=tmp_path / "letters", force=True)
     assert (tmp_path / "letters" / "dear.txt").read_text("utf-8") == "keep me"
     alone = tmp_path / "alone"
-    reference_city.oneledger("open-data", "export", "--out", str(alone), "--table", "ledgers")
-    reference_city.oneledger("open-data", "export", "--out", str(alone), "--table", "ledgers", expected_code=2)
-    reference_city.oneledger("open-data", "export", "--out", str(alone), "--table", "ledgers", "--force")
+    export_open_data(settings, version, out=alone, tables=["ledgers"])
+    with pytest.raises(ConfigurationError, match="replace it with --force"):
+        export_open_data(settings, version, out=alone, tables=["ledgers"])
+    made = export_open_data(settings, version, out=alone, tables=["marts.ledger"], force=True)
+    assert made.resources == {"ledgers": 5}
     assert [path.name for path in sorted((alone / "data").iterdir())] == ["ledgers.csv", "ledgers.parquet"]

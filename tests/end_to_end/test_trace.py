@@ -15,14 +15,19 @@ from typing import Any
 
 import pytest
 
+from oneledger.lineage.constraints import Constraint
 from oneledger.lineage.ground import Relation, VersionModels, quoted, read_models
+from oneledger.lineage.narrowing import Narrowing
 from oneledger.lineage.tracing import Tracer, open_tracer
 from oneledger.publishing.content import quote
+from oneledger.publishing.lineage_basis import SORTED_BY
 from oneledger.publishing.versions import resolve
 from oneledger.settings import Settings
 from tests.city.test_reference_figures import FIRST_ROUND, LISTED, listed_days
-from tests.end_to_end import recomputing
 from tests.end_to_end.conftest import Installation
+from tests.end_to_end.landed_records import MEASURES, Lines, read_lines
+from tests.end_to_end.recomputed_cells import CELLS
+from tests.end_to_end.recomputed_figures import FIGURES, STAR_FIGURES
 from tests.end_to_end.traced_sources import scores_from_lines
 
 DRAWN_CELLS = 100
@@ -58,8 +63,8 @@ class Traced:
                     found[file_id] = numbers
         return found
 
-    def lines(self) -> recomputing.Lines:
-        return recomputing.read_lines(self.landing, self.wanted)
+    def lines(self) -> Lines:
+        return read_lines(self.landing, self.wanted)
 
     def drawn(self, draw: random.Random, relation: Relation, where: str = "true") -> tuple[str, dict[str, Any]] | None:
         """A row drawn from a table: the condition that finds it, and its values."""
@@ -86,6 +91,7 @@ def tracer_of(home: Path) -> Iterator[Traced]:
     settings = Settings(home=home)
     models = read_models(resolve(settings))
     with open_tracer(settings, models) as tracer:
+        tracer.ground.define_all()
         yield Traced(tracer, models, settings.landing_dir)
 
 
@@ -111,19 +117,19 @@ def test_every_published_figure_comes_again_from_the_landed_lines_that_its_trace
     traced: Traced, tmp_path: Path
 ) -> None:
     published = figures_of(traced)
-    assert published.keys() == recomputing.FIGURES.keys() | recomputing.STAR_FIGURES.keys()
+    assert published.keys() == FIGURES.keys() | STAR_FIGURES.keys()
     assert len(published) == 51
     for figure_id, value in sorted(published.items()):
         traced.follow("marts.published_figure", f"figure_id = '{figure_id}'", ["computed_value"])
         lines = traced.lines()
         assert lines.records or value == 0, f"{figure_id} traces to no line"
-        if figure_id in recomputing.STAR_FIGURES:
+        if figure_id in STAR_FIGURES:
             folder = tmp_path / figure_id
             folder.mkdir()
             scores = scores_from_lines(lines, folder, FIRST_ROUND, LISTED, listed_days("2022-07-01", "2022-09-30"))
-            again: float = sum(_stars(score) == recomputing.STAR_FIGURES[figure_id] for score in scores.values())
+            again: float = sum(_stars(score) == STAR_FIGURES[figure_id] for score in scores.values())
         else:
-            again = recomputing.FIGURES[figure_id](lines)
+            again = FIGURES[figure_id](lines)
         assert again == pytest.approx(value, abs=1e-6), f"{figure_id}: {again} from the lines, {value} published"
 
 
@@ -163,7 +169,7 @@ def test_a_cell_drawn_from_every_sixth_mart_comes_again_from_the_rows_that_its_t
 def test_a_cell_drawn_from_every_mart_comes_again_from_the_rows_that_its_trace_names(traced: Traced) -> None:
     # With those of the test after this one.
     counted = follow_drawn_cells(traced, published_tables(traced))
-    assert counted + CELLS_OF_EACH * len(recomputing.CELLS) >= DRAWN_CELLS
+    assert counted + CELLS_OF_EACH * len(CELLS) >= DRAWN_CELLS
 
 
 @pytest.mark.parametrize("cells_of_each", [1, pytest.param(CELLS_OF_EACH, marks=pytest.mark.soak)])
@@ -171,7 +177,7 @@ def test_cells_come_again_by_independent_code_from_just_the_landed_lines_of_thei
     traced: Traced, cells_of_each: int
 ) -> None:
     draw = random.Random(SEED + cells_of_each)
-    for name, cells in recomputing.CELLS.items():
+    for name, cells in CELLS.items():
         for _ in range(cells_of_each):
             found = traced.drawn(draw, traced.models.relations[name], cells.where)
             assert found is not None, f"{name} has no row where {cells.where}"
@@ -192,17 +198,51 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.date) else value
 
 
+def test_the_rows_that_a_trace_keeps_of_an_app_or_project_are_those_of_the_whole_relation(traced: Traced) -> None:
+    draw = random.Random(SEED)
+    connection = traced.tracer.connection
+    narrowing = Narrowing(traced.tracer.ground, traced.tracer.blocks_of, traced.tracer.types)
+    compared = 0
+    for relation in traced.models.in_order:
+        key = next((one for one in SORTED_BY if one in relation.columns), None)
+        if relation.schema not in ("staging", "intermediate") or key is None:
+            continue
+        known = connection.execute(
+            f"select distinct {key} from {quoted(relation.name)} where {key} is not null order by 1"
+        ).fetchall()
+        values = frozenset(_literal(row[0]) for row in draw.sample(known, min(2, len(known))))
+        if not values:
+            continue
+        constraint = Constraint(f"({', '.join(sorted(values))})", values, False)
+        reading = narrowing.read(relation.name, [{key: constraint}])
+        assert reading.has_rowid
+        columns = ", ".join(
+            f"round({quote(name)}, 9)" if described["type"] == "DOUBLE" else quote(name)
+            for name, described in relation.columns.items()
+        )
+        whole, kept = (
+            f"select {columns} from {table} where {constraint.on(key)}"
+            for table in (quoted(relation.name), reading.table)
+        )
+        different = connection.execute(
+            f"(({whole}) except all ({kept})) union all (({kept}) except all ({whole})) limit 3"
+        ).fetchall()
+        assert not different, f"{relation.name} of {values}: {different}"
+        compared += connection.execute(f"select count(*) > 0 from ({kept})").fetchall()[0][0]
+    assert compared > 15
+
+
 def test_a_line_that_is_left_out_shows(traced: Traced) -> None:
     """The independent code would see a trace that misses a line."""
     draw = random.Random(SEED)
-    cells = recomputing.CELLS["marts.app_usage_month"]
+    cells = CELLS["marts.app_usage_month"]
     found = traced.drawn(draw, traced.models.relations["marts.app_usage_month"], "visitors_count > 0")
     assert found is not None
     where, row = found
     traced.follow("marts.app_usage_month", where, ["visitors_count"])
     lines = traced.lines()
     for entity in ("zheliban.usage", "zhezhengding.usage"):
-        heading = recomputing.MEASURES[entity.partition(".")[0]]["visitors_count"]
+        heading = MEASURES[entity.partition(".")[0]]["visitors_count"]
         lines.records[entity] = [one for one in lines.of(entity) if not int(one[heading] or 0)]
     assert cells.again(lines, row)["visitors_count"] != row["visitors_count"]
 
@@ -224,9 +264,17 @@ def test_a_star_is_traced_on_the_command_line_as_text_json_and_page(
     assert rule["rows"][0]["text"].startswith(f"{report['published']['stars']},")
     text = page.read_text("utf-8")
     assert "健康湖州" in text and line["text"] in text and report["provenance"]["manifest_sha256"] in text
+    checks = report["provenance"]["checks_on_the_way"]
+    entities = {one["entity"] for one in checks}
+    assert {"evaluation.app_stars", "marts.app_usage_month", "zheliban.usage", "irs.app"} <= entities
+    assert "marts.rule_revision" not in entities, "the star does not come of it"
+    assert all(one["title_zh"] and one["observed"] and one["expected"] for one in checks)
+    assert {one["run_id"] for one in checks} == {one["run_id"] for one in report["provenance"]["checks"]}
+    assert all(one["title_zh"] in text for one in checks)
     assert not re.search(r"<script|https?://(?!127\.0\.0\.1)|src=", text)
     shown = reference_city.oneledger("trace", "figure", "apps_evaluated", "--lines", "1").stdout
     assert "evaluation.app_stars" in shown and "admitted.irs__app" in shown
+    assert re.search(r"checks on the way: [\d,]+ of [\d,]+ passed", shown)
 
 
 def test_an_unclear_question_is_answered_with_what_is_missing(reference_city: Installation) -> None:

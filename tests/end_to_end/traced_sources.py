@@ -9,7 +9,7 @@ import duckdb
 import pandas as pd
 
 from tests.city.first_round_scores import first_round_scores
-from tests.end_to_end.recomputing import Lines, Record
+from tests.end_to_end.landed_records import Lines, Record
 
 _TABLES = {
     "irs_apps": ("irs.app", "appId name side family departmentId level keyApp seasonal noSharingReason standaloneApp"),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -209,3 +210,74 @@ def test_a_plan_can_be_given_up_by_name(planned: Planned) -> None:
     assert done.state == "abandoned" and done.decision is not None and done.decision["reason"] == "部门撤回申诉"
     with pytest.raises(CorrectionRefusedError, match="it is abandoned"):
         abandon(planned.settings, planned.record.backfill_id, name="王敏", reason="again")
+
+
+def test_the_command_line_gives_a_plan_up_once_and_says_by_whom(planned: Planned) -> None:
+    command = planned.story.installation
+    keep(planned.settings, with_state(planned.record, "planned"))
+    words = ("--name", "王敏", "--reason", "部门撤回申诉")
+    given_up = command.json("backfill", "abandon", "newest", *words)
+    assert given_up["ok"] is True and given_up["state"] == "abandoned"
+    assert given_up["decision"]["name"] == "王敏" and given_up["decision"]["reason"] == "部门撤回申诉"
+    assert "已放弃 abandoned" in command.oneledger("backfill", "show", "newest").stdout
+    again = command.json("backfill", "abandon", "newest", *words, expected_code=1)
+    assert again["ok"] is False and "it is abandoned, by 王敏" in again["items"][0]["problem"]
+    applied = command.oneledger(
+        "backfill", "apply", "newest", "--name", "赵强", "--reason", "核对无误", expected_code=1
+    )
+    assert "it is abandoned" in applied.stderr
+    assert "is no backfill" in command.oneledger("backfill", "abandon", "2019", *words, expected_code=2).stderr
+    unnamed = command.oneledger("backfill", "abandon", "newest", "--name", " ", "--reason", "x", expected_code=2)
+    assert "--name is empty" in unnamed.stderr
+
+
+def test_readmitting_where_nothing_was_delivered_is_refused_and_keeps_no_record(planned: Planned) -> None:
+    command = planned.story.installation
+    before = command.json("backfill", "list")["items"]
+    refused = command.json(
+        "backfill", "plan", "finance", "--entity", "spending", "--from", "2030-01-01", "--to", "2030-01-31",
+        "--readmit", "--name", "李华", "--reason", "来源目录更正单位", expected_code=1,
+    )  # fmt: skip
+    assert "No batch of finance.spending" in refused["items"][0]["problem"]
+    assert command.json("backfill", "list")["items"] == before
+
+
+@pytest.mark.soak
+def test_after_the_catalogue_changed_the_landed_bytes_are_taken_again_without_asking_the_source(
+    story: Story, tmp_path: Path
+) -> None:
+    """The unit of an amount was wrong in the catalogue: no source is connected, and no byte is landed."""
+    copy = story.copy(tmp_path / "home")
+    catalogue = tmp_path / "sources.yml"
+    text = (Path(__file__).resolve().parents[2] / "config" / "sources.yml").read_text("utf-8")
+    line = "spent_cny: {from: 支出金额, type: decimal, unit: 万元"
+    assert text.count(line) == 1
+    catalogue.write_text(text.replace(line, line.replace("万元", "元")), encoding="utf-8")
+    changed_catalogue = {"ONELEDGER_CATALOGUE": str(catalogue), "ONELEDGER_AS_OF": LAST_DAY}
+
+    def run(*arguments: str) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(
+            copy.installation.oneledger("backfill", *arguments, "--json", **changed_catalogue).stdout
+        )
+        return answer
+
+    def spent() -> float:
+        with copy.installation.marts() as connection:
+            found = connection.execute("select sum(spent_cny) from marts.spending_month where month = '2022-09-01'")
+            return float(found.fetchall()[0][0])
+
+    def landed() -> dict[str, str]:
+        return {name: told for name, told in tree(copy.home).items() if name.startswith("landing/")}
+
+    was_spent, was_landed = spent(), landed()
+    plan_of = run("plan", "finance", "--entity", "spending", "--from", "2022-09-01", "--to", "2022-09-30", "--readmit",
+                  "--name", "李华", "--reason", "来源目录更正单位", "--reference", "信2022-8")  # fmt: skip
+    assert plan_of["request"]["kind"] == "readmit" and plan_of["state"] == "planned"
+    (batch,) = plan_of["plan"]["batches"]
+    assert batch["batch_id"] == batch["supersedes"] and batch["rows_received"] == batch["rows_before"] > 0
+    assert "marts.spending_month" in {one["table"] for one in plan_of["plan"]["changes"]["tables"]}
+    assert spent() == was_spent, "a plan changes nothing"
+    done = run("apply", "newest", "--name", "王敏", "--reason", "核对无误")
+    assert done["state"] == "applied" and done["outcome"]["as_planned"] is True
+    assert spent() == pytest.approx(was_spent / 10_000)
+    assert landed() == was_landed

@@ -11,7 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
+from oneledger.audit.verifying import verify as verify_seals
 from oneledger.evaluation.runs import evaluation_runs, find_run, verify
+from oneledger.reports import list_reports
 from oneledger_airflow.evaluation_operators import quarter_before
 from tests.orchestration.conftest import Started, processes_of, start_up, unused_port
 
@@ -118,6 +120,10 @@ def test_an_approved_draft_is_sealed_with_who_answered_and_replaces_the_run_that
     assert sealed.decision["through"]["dag_run_id"] == "by_hand_1"
     assert find_run(told.settings, told.confirmed).state == "superseded"
     assert verify(told.settings)["ok"]
+    # The last task made its report, and sealed it.
+    made = list_reports(told.settings)
+    assert [(one["run_id"], len(one["files"])) for one in made] == [(draft.run_id, 7)]
+    assert verify_seals(told.settings, "reports")["ok"]
 
 
 @pytest.mark.slow
@@ -127,7 +133,8 @@ def test_a_rejected_draft_is_marked_as_rejected_and_nothing_is_sealed(told: Stor
     draft = evaluation_runs(told.settings)[-1]
     airflow.answer("by_hand_2", "Reject", {"name": "", "reason": "九月数据待补"})
     assert airflow.wait("by_hand_2") == "success"
-    assert airflow.states("by_hand_2")["confirm"] == "skipped"
+    states = airflow.states("by_hand_2")
+    assert (states["confirm"], states["report"]) == ("skipped", "skipped")
     rejected = find_run(told.settings, draft.run_id)
     assert rejected.state == "rejected"
     assert (rejected.decision["name"], rejected.decision["reason"]) == ("admin", "九月数据待补")

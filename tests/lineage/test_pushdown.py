@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import duckdb
@@ -12,8 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oneledger.lineage.blocks import read_blocks
+from oneledger.lineage.constraints import Conjunction, constraints_of
+from oneledger.lineage.edges import edge_column, edge_values
 from oneledger.lineage.pushdown import BlockTracer, Contribution
+from oneledger.lineage.pushing import Pushing
 from oneledger.lineage.recomputing import differing_rows
+from oneledger.lineage.selecting import Reading
 
 TYPES = {
     "a.usage": {"app": "VARCHAR", "end_name": "VARCHAR", "day": "DATE", "visitors": "BIGINT", "line": "BIGINT"},
@@ -129,14 +133,32 @@ def load(connection: duckdb.DuckDBPyConnection, **tables: list[tuple[Any, ...]])
             )
 
 
+class KeptTables:
+    """The rows that the conditions let through, kept in tables as a trace of a version keeps them."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+        self.count = 0
+
+    def read(self, relation: str, alternatives: Sequence[Conjunction]) -> Reading:
+        self.count += 1
+        table = f'traced.s."kept {self.count} {relation}"'
+        conditions = [" and ".join(one.on(column) for column, one in each.items()) for each in alternatives]
+        where = f" where ({') or ('.join(conditions)})" if conditions and all(conditions) else ""
+        self.connection.execute(f"create table {table} as select * from warehouse.{relation}{where}")
+        return Reading(table, True)
+
+
 def trace(
-    connection: duckdb.DuckDBPyConnection, sql: str, wanted: str, columns: list[str], **how: bool
-) -> tuple[list[Contribution], int]:
+    connection: duckdb.DuckDBPyConnection, sql: str, wanted: str, columns: list[str], *, is_kept: bool = False,
+    **how: bool,
+) -> tuple[list[Contribution], int]:  # fmt: skip
     """What the wanted rows (a condition on the SQL's outputs) came of, and how many do not come again."""
     connection.execute("drop schema if exists traced.s cascade; create schema traced.s")
     connection.execute(f"create table traced.s.wanted as select * from ({sql}) where {wanted}")
     blocks = read_blocks(sql, {name: tuple(kinds) for name, kinds in TYPES.items()})
-    found = BlockTracer(connection, blocks, TYPES, "traced.s", **how).trace("traced.s.wanted", columns)
+    tables = KeptTables(connection) if is_kept else None
+    found = BlockTracer(connection, blocks, TYPES, "traced.s", tables=tables, **how).trace("traced.s.wanted", columns)
     differing = differing_rows(connection, sql, reads=TYPES, contributions=found, schema="traced.s",
                                wanted="traced.s.wanted", types={})  # fmt: skip
     return found, differing
@@ -158,15 +180,16 @@ def _literal(value: Any) -> str:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@given(usage=usage_rows, app=app_rows, listing=listing_rows)
+@given(usage=usage_rows, app=app_rows, listing=listing_rows, is_kept=st.booleans())
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_row_comes_again_from_the_rows_that_it_is_traced_to(
-    connection: duckdb.DuckDBPyConnection, shape: str, usage: list[Any], app: list[Any], listing: list[Any]
-) -> None:
+    connection: duckdb.DuckDBPyConnection, shape: str, usage: list[Any], app: list[Any], listing: list[Any],
+    is_kept: bool,
+) -> None:  # fmt: skip
     load(connection, usage=usage, app=app, listing=listing)
     sql = SHAPES[shape]
     for wanted, names in rows_of(connection, sql)[:3]:
-        found, differing = trace(connection, sql, wanted, names, with_existence=True)
+        found, differing = trace(connection, sql, wanted, names, is_kept=is_kept, with_existence=True)
         assert differing == 0, f"{shape}: {wanted} from {[(one.relation, one.rows_count) for one in found]}"
         for one in found:
             stray = connection.execute(
@@ -189,15 +212,19 @@ def counts(found: list[Contribution]) -> dict[str, int]:
     return {one.relation: one.rows_count for one in found if one.rows_count}
 
 
-def test_a_sum_is_traced_to_all_rows_of_its_group_and_to_no_other(connection: duckdb.DuckDBPyConnection) -> None:
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_a_sum_is_traced_to_all_rows_of_its_group_and_to_no_other(
+    connection: duckdb.DuckDBPyConnection, is_kept: bool
+) -> None:
     example(connection)
-    found, differing = trace(connection, SHAPES["summed by a group"], "app = 'p'", ["total"])
+    found, differing = trace(connection, SHAPES["summed by a group"], "app = 'p'", ["total"], is_kept=is_kept)
     assert (counts(found), differing) == ({"a.usage": 2}, 0)
 
 
-def test_equal_rows_count_as_often_as_they_stand_there(connection: duckdb.DuckDBPyConnection) -> None:
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_equal_rows_count_as_often_as_they_stand_there(connection: duckdb.DuckDBPyConnection, is_kept: bool) -> None:
     example(connection)
-    found, differing = trace(connection, SHAPES["summed by a group"], "app = 'q'", ["total"])
+    found, differing = trace(connection, SHAPES["summed by a group"], "app = 'q'", ["total"], is_kept=is_kept)
     assert (counts(found), differing) == ({"a.usage": 2}, 0)
 
 
@@ -228,3 +255,61 @@ def test_a_push_that_leaves_out_too_much_is_found_by_running_the_sql_again(
     connection.execute(f"delete from {usage.table} where visitors = 3")
     assert differing_rows(connection, SHAPES["summed by a group"], reads=TYPES, contributions=found, schema="traced.s",
                           wanted="traced.s.wanted", types={}) == 1  # fmt: skip
+
+
+MONTHS = (
+    f"select app, cast(date_trunc('month', day) as date) as month, sum(visitors) as total from {USAGE} group by all"
+)
+EDGES = {
+    "the first and last of a key": ("select min(part.month) as first, max(part.month) as last from {part}", "month"),
+    "the first beside a row of another": (
+        f"select coalesce(min(part.month), date '2022-01-01') as first, any_value(app.owner) as owner from {APP} as app"
+        " left join {part} on true", "month",
+    ),
+    "a sum": ("select min(part.month) as first, sum(part.total) as total from {part}", None),
+    "a count": ("select min(part.month) as first, count(*) as rows_count from {part}", None),
+    "the first of some": ("select min(part.month) as first from {part} where part.total > 3", None),
+    "the first of each": ("select part.app, min(part.month) as first from {part} group by part.app", None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", EDGES)
+def test_only_a_first_or_last_value_of_a_key_is_read_without_the_groups(shape: str) -> None:
+    sql, column = EDGES[shape]
+    blocks = read_blocks(
+        sql.format(part='"warehouse"."a"."months" as part'),
+        {"a.months": ("app", "month", "total"), "a.app": tuple(TYPES["a.app"])},
+    )
+    [block] = blocks.main.blocks
+    [source] = [one for one in block.sources if one.relation == "a.months"]
+    assert edge_column(block, source) == column
+
+
+@given(usage=usage_rows)
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_first_and_last_value_of_a_key_are_those_of_the_groups(
+    connection: duckdb.DuckDBPyConnection, usage: list[Any]
+) -> None:
+    load(connection, usage=usage, app=[], listing=[])
+    values = edge_values(MONTHS, read_blocks(MONTHS, {"a.usage": tuple(TYPES["a.usage"])}), "month")
+    assert values is not None and "group by" not in values.lower()
+    first_and_last = [
+        connection.execute(f"select min(month), max(month) from ({sql})").fetchall() for sql in (MONTHS, values)
+    ]
+    assert first_and_last[0] == first_and_last[1]
+    assert edge_values(MONTHS, read_blocks(MONTHS, {"a.usage": tuple(TYPES["a.usage"])}), "total") is None
+
+
+def test_days_that_are_asked_for_by_their_month_are_asked_for_by_a_span_of_days(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    """So the files of other months need not be opened."""
+    example(connection)
+    blocks = read_blocks(MONTHS, {"a.usage": tuple(TYPES["a.usage"])})
+    [block] = blocks.main.blocks
+    connection.execute("create or replace table traced.s.wanted as select date '2022-12-01' as month")
+    pushing = Pushing(blocks, TYPES)
+    pushing.push(["month"], constraints_of(connection, "traced.s.wanted", ["month"]))
+    [pushed] = pushing.pushed[id(block)]
+    condition = pushed.by_source["usage"]["day"].on("day")
+    assert condition == "(day) >= date '2022-12-01' and (day) < date '2023-01-01'"

@@ -72,3 +72,10 @@ def test_the_lock_has_hashes_and_names_no_registry() -> None:
     assert lock.count("--hash=sha256:") > 200
     assert "://" not in lock
     assert "--index-url" not in lock
+
+
+def test_packages_and_our_own_code_are_compiled_so_that_no_command_compiles_them_at_each_start() -> None:
+    for module in ("sqlglot", "duckdb", "typer", "oneledger.lineage.tracing"):
+        specification = importlib.util.find_spec(module)
+        assert specification is not None and specification.cached is not None
+        assert Path(specification.cached).is_file(), f"{module}: `make setup` compiles it"

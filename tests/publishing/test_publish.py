@@ -9,9 +9,10 @@ import pytest
 
 from oneledger.outcomes import read_outcomes
 from oneledger.publishing.publish import PublishRefusedError, publish
-from oneledger.publishing.versions import current_version, list_versions, resolve
+from oneledger.publishing.versions import PublishedVersion, current_version, list_versions, resolve
 from oneledger.quality.gate_state import record_gate
 from oneledger.settings import ConfigurationError, Settings
+from oneledger.warehouse.built_models import BuiltModel, keep_build
 from oneledger.warehouse.connection import open_warehouse
 from tests.publishing.conftest import add_usage, open_gates, opened
 
@@ -76,6 +77,28 @@ def test_nothing_new_makes_no_new_version(settings: Settings) -> None:
     assert [one.version for one in list_versions(settings)] == [first.version]
     verdicts = [one["verdict"] for one in read_outcomes(settings.outcomes_dir)]
     assert verdicts == ["good", "unchanged"]
+
+
+def test_new_descriptions_alone_make_a_new_version_with_the_same_content(settings: Settings) -> None:
+    """An edit of a model's YAML changes no number, but what is told of it."""
+
+    def night(run_id: str, description: str, sql: str) -> PublishedVersion:
+        described = {"description": description, "meta": {}, "columns": {}}
+        with open_warehouse(settings) as connection:
+            keep_build(
+                connection,
+                [BuiltModel("marts.app_usage_month", False, sql, (), "usage.sql", described=described)],
+                is_full=True,
+            )
+            open_gates(connection, run_id)
+        return publish(settings, run_id=run_id)
+
+    first = night("run-one", "One row per app.", "select 1")
+    assert night("run-two", "One row per app.", "select 1 -- as before").is_unchanged
+    third = night("run-three", "One row per app and month.", "select 1")
+    assert not third.is_unchanged
+    assert third.content_hash == first.content_hash
+    assert "One row per app and month." in (third.path / "lineage" / "models.json").read_text("utf-8")
 
 
 def test_an_unchanged_month_is_shared_with_the_version_before_and_a_changed_one_written(settings: Settings) -> None:

@@ -10,9 +10,10 @@ from oneledger.catalogue import Catalogue
 from oneledger.quality.checks import CheckResult, GateReport
 from oneledger.quality.data_docs import build_data_docs
 from oneledger.quality.gates import run_gate
-from oneledger.quality.results import record_results, sparkline, trends
+from oneledger.quality.results import check_trends, record_results, sparkline, trends
 from oneledger.settings import Settings
 from oneledger.warehouse.connection import open_warehouse
+from oneledger.warehouse.reader_copies import open_reader_copies
 from tests.quality.conftest import LAST_DAY, add_usage_day, admit_batch
 
 NEWEST = LAST_DAY + dt.timedelta(days=4)
@@ -173,3 +174,14 @@ def test_data_docs_need_no_internet_link_to_the_rows_and_stay_bounded(warehouse:
     kept(warehouse, [0] * 3)
     again = build_data_docs(warehouse, rendered_runs=1)
     assert len(list((again.index.parent / "runs").iterdir())) == 2
+
+
+def test_a_check_tells_how_each_of_its_runs_went_and_since_when_it_fails(warehouse: Settings) -> None:
+    kept(warehouse, [0, 1, 8])
+    with open_reader_copies(warehouse) as copies:
+        (trend,) = [one for one in check_trends(copies.connection) if one["check_id"] == "volume"]
+    assert [run["run_id"] for run in trend["runs"]] == ["run-0000", "run-0001", "run-0002"]
+    assert [run["failed_count"] for run in trend["runs"]] == [0, 1, 1]
+    assert [run["unexpected_count"] for run in trend["runs"]] == [0, 1, 8]
+    assert (trend["entities_count"], trend["failing_count"], trend["blocking_count"]) == (1, 1, 1)
+    assert trend["since"] == trend["runs"][1]["checked_at"]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from limits import RateLimitItemPerMinute
 
 from oneledger.settings import Settings
 from oneledger.web.app import create_app
@@ -50,10 +51,12 @@ def client(app: FastAPI) -> ClientOf:
     return lambda role: client_of(app, role)
 
 
-def app_over(settings: Settings) -> FastAPI:
+def app_over(settings: Settings, *, requests_a_minute: int = 1_000_000) -> FastAPI:
     """The application over any installation, with the same tokens."""
     tokens = ",".join(f"{role}={token}" for role, token in TOKENS.items())
-    return create_app(settings, token_access({TOKENS_VARIABLE: tokens}))
+    made = create_app(settings, token_access({TOKENS_VARIABLE: tokens}))
+    made.state.api_rate = RateLimitItemPerMinute(requests_a_minute)
+    return made
 
 
 def client_of(app: FastAPI, role: str | None) -> TestClient:

@@ -29,7 +29,7 @@ from oneledger.audit.lines import append_line, canonical, lines_from_end, write_
 from oneledger.outcomes import utc_now
 from oneledger.settings import ConfigurationError, Settings
 
-Kind = Literal["landing", "version", "rules", "evaluation", "decision", "removal", "acknowledged", "break"]
+Kind = Literal["landing", "version", "rules", "evaluation", "decision", "report", "removal", "acknowledged", "break"]
 LEDGER_FILE = "ledger.jsonl"
 HEAD_FILE = "head.json"
 DOCUMENTS_DIR = "documents"

@@ -133,6 +133,23 @@ def seal_file(settings: Settings, path: Path, *, is_late: bool = False) -> Ledge
     return append(settings, "decision", name, content)
 
 
+def seal_report(settings: Settings, folder: Path, run: EvaluationRun, version: str) -> LedgerEntry | None:
+    """Seal every file of a report; None when the newest entry about it says the same already.
+
+    A report may be made again, for it follows from a run and a version: the newest entry counts.
+    """
+    document = {"kind": "report", "run_id": run.run_id, "version": version, "files": files_of_report(folder)}
+    known = last_entry(settings, ("report",), run.run_id)
+    if known is not None and _document(settings, known) == document:
+        return None
+    return append(settings, "report", run.run_id, document)
+
+
+def files_of_report(folder: Path) -> dict[str, dict[str, Any]]:
+    """As ``files_of``, without what is hidden: the lock of whoever makes it."""
+    return {name: one for name, one in files_of(folder).items() if not name.startswith(".")}
+
+
 def seal_removal(settings: Settings, kind: str, subject: str, *, name: str, reason: str) -> LedgerEntry:
     """Say, before it is removed, that a version (or another sealed thing) is removed on purpose, by whom and why.
 

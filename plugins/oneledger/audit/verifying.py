@@ -13,6 +13,7 @@ from oneledger.audit.checking_decisions import check_decisions, check_evaluation
 from oneledger.audit.checking_landing import check_landing
 from oneledger.audit.checking_ledger import LEDGER, Ledger, check_ledger, read_ledger
 from oneledger.audit.checking_published import check_published, version_folders
+from oneledger.audit.checking_reports import check_reports, report_folders
 from oneledger.audit.hashing import HashRun, Show, hash_files
 from oneledger.audit.links import RESTORE, Broken, Chain, SealedFile, SealedPayload
 from oneledger.audit.seals import decision_files
@@ -21,7 +22,7 @@ from oneledger.landing.manifest import payload_hash
 from oneledger.publishing.versions import resolve
 from oneledger.settings import ConfigurationError, Settings
 
-AREAS = ("landing", "published", "evaluations", "decisions", "rules", "ledger")
+AREAS = ("landing", "published", "evaluations", "decisions", "reports", "rules", "ledger")
 _SHOWN_SINCE = 20
 
 
@@ -68,6 +69,7 @@ def verify(
         area, version = area or "published", _version_name(settings, version)
     # What is there is listed before the ledger is read: what is sealed in the meantime is then never missing.
     folders, runs, decisions = version_folders(settings), run_folders(settings), decision_files(settings)
+    reports = report_folders(settings)
     read = read_ledger(settings)
     chains = [check_ledger(read, public)]
     if area in (None, "landing"):
@@ -78,6 +80,8 @@ def verify(
         chains += check_evaluations(settings, read, runs)
     if area in (None, "decisions"):
         chains.append(check_decisions(settings, read, decisions))
+    if area in (None, "reports"):
+        chains += check_reports(settings, read, reports)
     if area in (None, "rules"):
         chains.append(check_rules(settings, read, may_be_edited=may_rules_be_edited))
     hashed = hash_files(settings, _paths(chains), workers=workers, is_anew=is_anew, show=show)

@@ -56,7 +56,8 @@ def ledgers(rows: Sequence[Row], as_of: dt.date, t: Translate, palette: Palette 
                            "text": t("%s 天", "%s days") % row["publish_to_release_days"]})  # fmt: skip
     points = [
         {"ledger": row["title"], "on": row["published_on"].isoformat(),
-         "label": f"{row['title']} {t('发布于', 'published')} {str(row['published_on'])[:7 if row['is_month'] else 10]}"}
+         "label": f"{row['title']} {t('发布于', 'published')} "
+                  f"{str(row['published_on'])[:7 if row['is_month'] else 10]}"}
         for row in rows
         if row["published_on"] is not None
     ]  # fmt: skip
@@ -113,7 +114,8 @@ def releases(rows: Sequence[Row], t: Translate, palette: Palette = SCREEN) -> Sp
                   "axis": {"format": "%Y-%m", "labelOverlap": True}},
             "y": {"field": "count", "type": "quantitative", "title": t("首次下达的项目", "projects first released")},
             "color": {"field": "kind", "type": "nominal",
-                      "scale": {"domain": [present[code] for code in kinds], "range": [colours[code] for code in kinds]}},
+                      "scale": {"domain": [present[code] for code in kinds],
+                                "range": [colours[code] for code in kinds]}},
             "description": {"field": "label"},
         },
     }  # fmt: skip
@@ -149,9 +151,7 @@ def share_by_rate(rows: Sequence[Row], here: Sequence[Row], t: Translate, palett
     }  # fmt: skip
 
 
-def _cycle(
-    first: dt.date, last: dt.date, x: Specification, t: Translate, palette: Palette
-) -> list[Specification]:
+def _cycle(first: dt.date, last: dt.date, x: Specification, t: Translate, palette: Palette) -> list[Specification]:
     """The months of the yearly budget cycle as bands behind a line of time."""
     windows = [(9, 10, t("联审", "review")), (3, 4, t("发布", "release"))]
     bands = []

@@ -47,7 +47,8 @@ def stage_counts(rows: Sequence[Row], t: Translate, palette: Palette = SCREEN) -
                     "order": {"field": "order", "type": "quantitative"},
                     "color": {
                         "field": "kind", "type": "nominal",
-                        "scale": {"domain": [title for _, title in kinds], "range": [palette.accent, palette.series[2]]},
+                        "scale": {"domain": [title for _, title in kinds],
+                                  "range": [palette.accent, palette.series[2]]},
                     },
                     "description": {"field": "label"},
                 },
@@ -189,7 +190,8 @@ def money(rows: Sequence[Row], t: Translate, palette: Palette = SCREEN) -> Speci
         "encoding": {
             "y": {"field": "year", "type": "nominal", "title": None},
             "yOffset": {"field": "step", "sort": [title for _, title, _ in steps]},
-            "x": {"field": "amount", "type": "quantitative", "title": t("万元", "thousand yuan")},
+            "x": {"field": "amount", "type": "quantitative", "title": t("万元", "thousand yuan"),
+                  "axis": {"tickCount": 6}},
             "color": {
                 "field": "step", "type": "nominal",
                 "scale": {"domain": [title for _, title, _ in steps], "range": [colour for _, _, colour in steps]},
@@ -220,7 +222,7 @@ def assessors(rates: Sequence[tuple[str, float | None]], combined: float | None,
     layers: list[Specification] = [
         {"data": {"values": values}, "mark": {"type": "bar", "height": 16},
          "encoding": {"y": y, "x": x, "description": {"field": "label"}}},
-        {"data": {"values": values}, "mark": {"type": "text", "align": "left", "dx": 6, "color": palette.ink},
+        {"data": {"values": values}, "mark": {"type": "text", "align": "right", "dx": -8, "color": palette.surface},
          "encoding": {"y": y, "x": x, "text": {"field": "text"}}},
     ]  # fmt: skip
     if combined is not None:

@@ -21,7 +21,8 @@ def check_history(
     values = [
         {
             "run": number, "when": f"{run['checked_at']:%m-%d}", "count": count, "which": titles[which],
-            "said": f"{run['checked_at']:%Y-%m-%d %H:%M}: {run['failed_count']} / {run['judged_count']} {titles['failed']}",
+            "said": f"{run['checked_at']:%Y-%m-%d %H:%M}: {run['failed_count']} / {run['judged_count']} "
+            f"{titles['failed']}",
         }
         for number, run in enumerate(runs)
         for which, count in (

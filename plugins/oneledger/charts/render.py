@@ -14,8 +14,10 @@ Specification = dict[str, Any]
 FONT = "Noto Sans SC"
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 _SIZE = re.compile(r'^<svg [^>]*?width="(?P<width>[\d.]+)" height="(?P<height>[\d.]+)" viewBox="(?P<box>[^"]+)">')
-# Vega says of every mark what it is; readers of screens need the sentence, not the words "graphics symbol".
-_ROLE = re.compile(r' role="graphics-(?:object|symbol)" aria-roledescription="[^"]*"')
+# Vega says of every mark what it is; readers of screens need the sentence, not the words "graphics symbol". A sentence
+# may stand on something that has a role only.
+_GROUP = re.compile(r' role="graphics-object" aria-roledescription="[^"]*"')
+_MARK = re.compile(r' role="graphics-symbol" aria-roledescription="[^"]*"')
 
 
 def svg(specification: Specification, *, title: str, description: str = "", palette: Palette = SCREEN) -> str:
@@ -26,9 +28,10 @@ def svg(specification: Specification, *, title: str, description: str = "", pale
         title: what the chart shows, in one sentence; its accessible name.
         description: what is to be seen in it, when a sentence can say so.
 
-    Each mark keeps its ``aria-label`` (the encoding ``description``), which the page shows as its tooltip.
+    What a mark says (the encoding ``description``) stands in its ``data-said``, which the page shows as its tooltip: an
+    image has one name, and marks without a role may not carry one of their own.
     """
-    drawn = _ROLE.sub("", _converter().vegalite_to_svg(_themed(specification, palette)))
+    drawn = _GROUP.sub("", _MARK.sub(' role="img"', _converter().vegalite_to_svg(_themed(specification, palette))))
     size = _SIZE.match(drawn)
     if size is None:
         raise AssertionError(f"vl-convert drew something that does not begin as an SVG: {drawn[:80]!r}")
@@ -38,7 +41,7 @@ def svg(specification: Specification, *, title: str, description: str = "", pale
         f'style="max-width:{float(size["width"]):.0f}px" xmlns="http://www.w3.org/2000/svg" '
         'xmlns:xlink="http://www.w3.org/1999/xlink">'
     )
-    return opening + drawn[size.end() :]
+    return opening + drawn[size.end() :].replace(' aria-label="', ' data-said="')
 
 
 def png(specification: Specification, *, scale: float = 3, palette: Palette = PAPER) -> bytes:

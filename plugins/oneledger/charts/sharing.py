@@ -79,7 +79,8 @@ def approving(rows: Sequence[Row], t: Translate, palette: Palette = SCREEN) -> S
     """
     values = [
         {"month": str(row["month"])[:7], "rate": row["in_time_rate"],
-         "label": t("%s：%.0f%% 按时（%s/%s），中位 %.0f 个工作日", "%s: %.0f %% in time (%s of %s), median %.0f working days")
+         "label": t("%s：%.0f%% 按时（%s/%s），中位 %.0f 个工作日",
+                    "%s: %.0f %% in time (%s of %s), median %.0f working days")
          % (str(row["month"])[:7], row["in_time_rate"] * 100, row["in_time_count"], row["judged_count"],
             row["median_working_days"] or 0)}
         for row in rows
@@ -97,7 +98,9 @@ def approving(rows: Sequence[Row], t: Translate, palette: Palette = SCREEN) -> S
     }  # fmt: skip
 
 
-def opening(rows: Sequence[Row], target_minutes: float | None, t: Translate, palette: Palette = SCREEN) -> Specification:
+def opening(
+    rows: Sequence[Row], target_minutes: float | None, t: Translate, palette: Palette = SCREEN
+) -> Specification:
     """Minutes from approval to opened data by month of approval, median and longest, against the target; log scale.
 
     Args:

@@ -1,4 +1,4 @@
-"""Charts of use: visitors of the city's portals, of one app by end and month or day, and the share against its own APP."""
+"""Charts of use: visitors by portal, of one app by end and month or day, and the share against its own APP."""
 
 from __future__ import annotations
 
@@ -12,22 +12,27 @@ Row = dict[str, Any]
 
 
 def portal_trend(
-    rows: Sequence[Row], *, in_wan: bool, width: int = 520, height: int = 150
+    rows: Sequence[Row], *, in_wan: bool, width: int = 520, height: int = 140, palette: Palette = SCREEN
 ) -> Specification:
     """Visitors by portal and month, a line a portal.
 
     Args:
-        rows: month (ISO), portal (in words), visitors, label (what a mark says), is_partial; visitors None breaks the line.
+        rows: month (ISO), portal (in words), visitors, label (what a mark says), is_partial; None in visitors
+            breaks the line.
     """
     line = {
-        "mark": {"type": "line", "strokeWidth": 2, "interpolate": "monotone"},
+        "mark": {"type": "line", "strokeWidth": 2, "interpolate": "monotone", "aria": False},
         "encoding": {"y": _visitors(in_wan), "color": _by("portal")},
     }
     points = {
-        "mark": {"type": "point", "size": 36, "filled": True, "opacity": 1},
+        "mark": {"type": "point", "size": 28, "filled": False, "strokeWidth": 1.6, "opacity": 1},
         "encoding": {
             "y": _visitors(in_wan), "color": _by("portal"), "description": {"field": "label", "type": "nominal"},
-            "fillOpacity": {"condition": {"test": "datum.is_partial", "value": 0}, "value": 1},
+            # A month that lacks days is a ring.
+            "fill": {
+                "condition": {"test": "datum.is_partial", "value": palette.surface}, "field": "portal",
+                "type": "nominal", "sort": None, "legend": None,
+            },
         },
     }  # fmt: skip
     return {
@@ -37,8 +42,8 @@ def portal_trend(
 
 
 def app_by_month(
-    rows: Sequence[Row], marks: Sequence[Row], gaps: Sequence[Row], *, in_wan: bool, width: int = 760,
-    height: int = 220, palette: Palette = SCREEN,
+    rows: Sequence[Row], marks: Sequence[Row], gaps: Sequence[Row], *, in_wan: bool, width: int = 900,
+    height: int = 240, palette: Palette = SCREEN,
 ) -> Specification:  # fmt: skip
     """Visitors of one app by month, stacked by release end, with what happened to it above.
 
@@ -55,9 +60,9 @@ def app_by_month(
             "data": {"values": list(rows)},
             "mark": {"type": "bar", "cornerRadiusEnd": 0, "width": {"band": 0.72}},
             "encoding": {
-                "x": {**_month_axis(), "timeUnit": "yearmonth"},
+                "x": _months_of_bars(rows, width),
                 "y": {**_visitors(in_wan), "stack": "zero"},
-                "color": _by("end"), "order": {"field": "order", "type": "ordinal"},
+                "color": _by("end", has_marks=bool(marks)), "order": {"field": "order", "type": "ordinal"},
                 "description": {"field": "label", "type": "nominal"},
             },
         }
@@ -67,7 +72,7 @@ def app_by_month(
 
 
 def app_by_day(
-    rows: Sequence[Row], marks: Sequence[Row], gaps: Sequence[Row], *, in_wan: bool, width: int = 760,
+    rows: Sequence[Row], marks: Sequence[Row], gaps: Sequence[Row], *, in_wan: bool, width: int = 900,
     height: int = 180, palette: Palette = SCREEN,
 ) -> Specification:  # fmt: skip
     """Visitors of one app by day of one quarter, a line an end; a day without a row breaks the line.
@@ -85,7 +90,7 @@ def app_by_day(
             "data": {"values": list(rows)},
             "mark": {"type": "line", "strokeWidth": 1.6, "point": {"size": 14, "filled": True}},
             "encoding": {
-                "x": _day_axis(), "y": _visitors(in_wan), "color": _by("end"),
+                "x": _day_axis(), "y": _visitors(in_wan), "color": _by("end", has_marks=bool(marks)),
                 "description": {"field": "label", "type": "nominal"},
             },
         }
@@ -95,7 +100,7 @@ def app_by_day(
 
 
 def channel_share(
-    rows: Sequence[Row], weak_below: float | None, weak_label: str, *, width: int = 760, height: int = 150,
+    rows: Sequence[Row], weak_below: float | None, weak_label: str, *, width: int = 900, height: int = 150,
     palette: Palette = SCREEN,
 ) -> Specification:  # fmt: skip
     """Share of the portal in the visitors of portal and own APP by month, and the line under which it counts as weak.
@@ -108,7 +113,7 @@ def channel_share(
         "axis": {"format": "%", "values": [0, 0.25, 0.5, 0.75, 1]},
     }  # fmt: skip
     layers: list[Specification] = [
-        {"mark": {"type": "line", "color": palette.accent}, "encoding": {"y": share}},
+        {"mark": {"type": "line", "color": palette.accent, "aria": False}, "encoding": {"y": share}},
         {
             "mark": {"type": "point", "filled": True, "size": 36, "color": palette.accent},
             "encoding": {"y": share, "description": {"field": "label", "type": "nominal"}},
@@ -160,22 +165,37 @@ def _gap_bands(gaps: Sequence[Row], start: str, end: str, palette: Palette) -> S
 
 def _visitors(in_wan: bool) -> Row:
     """Counts on the axis as the reader's language groups them: in 万, or in thousands and millions."""
-    wan = "datum.value >= 10000 ? format(datum.value / 10000, ',~r') + ' 万' : format(datum.value, ',')"
-    axis: Row = {"labelExpr": wan} if in_wan else {"format": "~s"}
-    return {"field": "visitors", "type": "quantitative", "title": None, "axis": axis}
+    unit, letter = (10_000, " 万") if in_wan else (1_000, "k")
+    label = f"datum.value >= {unit} ? format(datum.value / {unit}, ',~r') + '{letter}' : format(datum.value, ',~r')"
+    return {"field": "visitors", "type": "quantitative", "title": None, "axis": {"labelExpr": label}}
 
 
-def _by(field: str) -> Row:
-    return {"field": field, "type": "nominal", "title": None, "sort": None}
+def _by(field: str, *, has_marks: bool = False) -> Row:
+    """The colour of a line or bar; signs of events stand between chart and legend."""
+    legend = {"offset": 24} if has_marks else {}
+    return {"field": field, "type": "nominal", "title": None, "sort": None, "legend": legend}
 
 
 def _month_axis() -> Row:
     # Vega-Lite has no way to say "%Y only in January" but an expression.
-    label = "month(datum.value) == 0 ? [timeFormat(datum.value, '%-m'), timeFormat(datum.value, '%Y')] : timeFormat(datum.value, '%-m')"
+    label = "month(datum.value) == 0 ? [timeFormat(datum.value, '%-m'), timeFormat(datum.value, '%Y')]"
+    label += " : timeFormat(datum.value, '%-m')"
     return {
         "field": "month", "type": "temporal", "title": None,
         "axis": {"labelExpr": label, "tickCount": "month", "labelOverlap": True},
     }  # fmt: skip
+
+
+def _months_of_bars(rows: Sequence[Row], width: int) -> Row:
+    """The months, each written under the middle of its bar, with the year at the first and at each January."""
+    months = sorted({row["month"][:7] for row in rows})
+    label = "month(datum.value) == 0 || datum.index == 0"
+    label += " ? [timeFormat(datum.value, '%-m'), timeFormat(datum.value, '%Y')] : timeFormat(datum.value, '%-m')"
+    axis = {
+        "labelExpr": label, "values": [{"year": int(month[:4]), "month": int(month[5:])} for month in months],
+        "labelOffset": width / max(len(months), 1) / 2, "labelOverlap": True,
+    }  # fmt: skip
+    return {"field": "month", "type": "temporal", "title": None, "timeUnit": "yearmonth", "axis": axis}
 
 
 def _day_axis() -> Row:

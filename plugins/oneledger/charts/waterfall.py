@@ -12,7 +12,7 @@ _ROW_HEIGHT = 30
 
 
 def points_waterfall(
-    rows: Sequence[dict[str, Any]], total: float, *, width: int = 520, palette: Palette = SCREEN
+    rows: Sequence[dict[str, Any]], total: float, *, width: int = 820, palette: Palette = SCREEN
 ) -> Specification:
     """One bar an indicator, beginning where the one before ended; full at the top, so a shorter bar is points lost.
 
@@ -31,8 +31,10 @@ def points_waterfall(
         "field": "title", "type": "nominal", "sort": order, "title": None,
         "axis": {"labelLimit": 190, "labelColor": palette.ink},
     }  # fmt: skip
-    scale = {"domain": [0, total * 1.14]}
-    x = {"field": "start", "type": "quantitative", "title": None, "scale": scale, "axis": {"grid": True, "tickCount": 5}}
+    # Room at the right for the last label; the axis itself ends at what could be reached.
+    scale = {"domain": [0, total * 1.12], "nice": False}
+    axis = {"grid": True, "values": list(range(0, int(total) + 1, 20))}
+    x = {"field": "start", "type": "quantitative", "title": None, "scale": scale, "axis": axis}
     said = {"description": {"field": "label", "type": "nominal"}}
     return {
         "width": width, "height": _ROW_HEIGHT * max(len(data), 1), "data": {"values": data},

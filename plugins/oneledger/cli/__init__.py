@@ -12,7 +12,7 @@ from oneledger.settings import ConfigurationError
 # One module a room; each adds its verbs with ``register``.
 ROOMS = (
     "city", "ingest", "nightly", "checks", "quarantine", "notices", "publishing", "metrics", "open_data", "rebuilding",
-    "restating", "retention", "rules", "evaluation", "findings", "backfill", "trace", "lineage",
+    "restating", "retention", "rules", "evaluation", "report", "findings", "backfill", "trace", "lineage",
     "lineage_events", "verify", "doctor", "web",
 )  # fmt: skip
 

@@ -57,7 +57,7 @@ def print_run(run: dict[str, Any]) -> None:
     if run["state"] == "draft":
         say(f"接下来 next: oneledger evaluate confirm {run['run_id']} --name … --reason …")
     elif run["state"] == "confirmed":
-        say("接下来 next: oneledger run (the next build takes it over into the marts)")
+        say("接下来 next: oneledger report (the circular); oneledger run (the next build takes it over into the marts)")
 
 
 def print_verification(answer: dict[str, Any]) -> None:

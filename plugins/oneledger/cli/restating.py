@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from oneledger.cli.output import emit_json, finish, print_table, say
+from oneledger.audit.cause_words import KINDS, because_of
+from oneledger.cli.output import emit_json, fail, finish, print_table, say
 
 RESTATEMENT_HELP = """Which published figures changed from one version to another, by how much, because of which batch.
 
@@ -23,12 +25,9 @@ Examples:
     oneledger restatement --mart app_usage_month       one table, cell by cell
 
     oneledger restatement --figure projects_in_library --json
+
+    oneledger restatement --html /tmp/restatement.html         one page to hand over
 """
-_KINDS = {
-    "new_day": "新的一天 a new day", "late": "迟到 late", "redelivered": "重报 redelivered",
-    "judged_again": "重新判定 judged again", "withdrawn": "撤回 withdrawn",
-}  # fmt: skip
-_TOLD_BATCHES = 3
 
 
 def register(app: typer.Typer) -> None:
@@ -42,18 +41,28 @@ def restatement(
     mart: Annotated[str | None, typer.Option(help="Only this table.")] = None,
     figure: Annotated[str | None, typer.Option(help="Only this published figure, by its figure_id.")] = None,
     limit: Annotated[int, typer.Option(help="How many cells and keys of a table are shown.", min=0)] = 20,
+    html: Annotated[Path | None, typer.Option(help="Write one page to hand over, without any other file.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing page.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
 ) -> None:
     """Exit 0 when nothing was restated (it may have grown), 1 when something was, 2 when there is no such version."""
     from oneledger.audit.restating import restatement as report
     from oneledger.settings import load_settings
 
+    if html is not None and html.exists() and not force:
+        fail(f"{html} exists already.", "give another name, or --force to replace it")
     answer = report(load_settings(), old, new, mart=mart, figure=figure, limit=limit)
+    if html is not None:
+        from oneledger.audit.restatement_page import write_page
+
+        write_page(answer, html)
     if as_json:
         emit_json(answer)
         finish(answer["ok"])
     for label, one in (("自 from", answer["old"]), ("至 to", answer["new"])):
         say(f"{label} {one['version']}, data as of {one['as_of_on']}, content hash {one['content_hash'][:16]}")
+    if html is not None:
+        say(f"已写入 written: {html}")
     if not answer["has_differences"]:
         say("没有变化。 Nothing that was published changed.")
         finish(answer["ok"])
@@ -71,7 +80,7 @@ def _print_between(between: dict[str, Any]) -> None:
     rows = [
         {
             **one,
-            "kind": _KINDS[one["kind"]],
+            "kind": KINDS[one["kind"]],
             "reason": " ".join(filter(None, (one["correction_reason"], one["correction_reference"]))) or None,
         }
         for one in between["batches"][:20]
@@ -102,7 +111,7 @@ def _print_figures(figures: list[dict[str, Any]], *, is_wanted: bool) -> None:
     if not figures:
         say("公布数字均未变化。 No published figure changed.")
         return
-    rows = [{**one, "because": because_of(one["because"])} for one in figures]
+    rows = [{**one, "because": _because(one["because"])} for one in figures]
     headings = {"title_zh": "指标", "title_en": "figure", "old": "原 was", "new": "现 is", "difference": "差 diff",
                 "because": "因为 because of"}  # fmt: skip
     print_table(rows, headings, title="变化的公布数字 published figures")
@@ -117,7 +126,7 @@ def _print_stars(stars: list[dict[str, Any]]) -> None:
             "change": one.get("movement") or ", ".join(
                 f"{name} {_plain(one['before'][name])} → {_plain(one['after'][name])}" for name in one["after"]
             ),
-            "because": because_of(one["because"]),
+            "because": _because(one["because"]),
         }
         for one in stars[:50]
     ]  # fmt: skip
@@ -130,7 +139,7 @@ def _print_tables(items: list[dict[str, Any]]) -> None:
         {
             **item,
             "kind": "增长 growth" if item["because"]["is_growth"] else "重述 restated",
-            "because": because_of(item["because"]),
+            "because": _because(item["because"]),
         }
         for item in items
     ]
@@ -144,7 +153,7 @@ def _print_cells(item: dict[str, Any]) -> None:
         {
             "key": ", ".join(f"{name} {value}" for name, value in cell["key"].items()), "column": cell["column"],
             "old": _plain(cell["old"]), "new": _plain(cell["new"]), "difference": cell["difference"],
-            "because": because_of(cell["because"]),
+            "because": _because(cell["because"]),
         }
         for cell in item["cells"]
     ]  # fmt: skip
@@ -157,22 +166,8 @@ def _print_cells(item: dict[str, Any]) -> None:
             say(f"  {label}: " + ", ".join(f"{name} {_plain(value)}" for name, value in key.items()))
 
 
-def because_of(because: dict[str, Any]) -> str:
-    """A cause in a few words."""
-    batches = list(because["batches"])
-    more = f" … {because['batches_count']} batches" if len(batches) > _TOLD_BATCHES else ""
-    told = [", ".join(batches[:_TOLD_BATCHES]) + more] if batches else []
-    for label, names in (
-        ("模型 models", because["models"]), ("规则 rules", because["rules"]), ("决定 decisions", because["decisions"]),
-        ("合同 contracts", because["contracts"]),
-    ):  # fmt: skip
-        if names:
-            told.append(f"{label} {', '.join(names[:_TOLD_BATCHES])}{' …' if len(names) > _TOLD_BATCHES else ''}")
-    if because["is_code_unknown"]:
-        told.append("模型或规则 models or rules changed")
-    if because["is_as_of_changed"]:
-        told.append("计算日 the as-of day")
-    return _plain("; ".join(told)) or "–"
+def _because(because: dict[str, Any]) -> str:
+    return _plain(because_of(because))
 
 
 def _plain(value: object) -> str:

@@ -13,6 +13,8 @@ from oneledger.settings import ConfigurationError
 
 if TYPE_CHECKING:
     from oneledger.lineage.subjects import Subject
+    from oneledger.settings import Settings
+    from oneledger.warehouse.evaluation_runs import EvaluationRun
 
 TRACE_HELP = """Where a published number comes from: every step down to the lines of the landed files, each step recomputed.
 
@@ -68,12 +70,8 @@ def trace(
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
 ) -> None:
     """Exit 0 when every step gives its rows again and every file is as received, 1 when not, 2 for a wrong question."""
-    from oneledger.cli.trace_text import influence_text, trace_text
-    from oneledger.evaluation.runs import find_run
-    from oneledger.lineage.influence import find_place, influence
-    from oneledger.lineage.trace_page import write_page
+    from oneledger.cli.trace_text import trace_text
     from oneledger.lineage.trace_report import trace as trace_back
-    from oneledger.publishing.versions import resolve
     from oneledger.settings import load_settings
 
     settings = load_settings()
@@ -82,20 +80,20 @@ def trace(
     if html is not None and html.exists() and not force:
         fail(f"{html} exists already.", "give another name, or --force to replace it")
     if as_of is not None:
+        from oneledger.publishing.versions import resolve
+
         version = resolve(settings, version, as_of=as_of.date()).version
     if from_file is not None:
-        reached = influence(settings, find_place(settings, from_file), version=version)
-        if as_json:
-            emit_json(reached)
-        else:
-            influence_text(reached)
-        finish(reached["ok"])
-    chosen = find_run(settings, run) if run else None
+        _forwards(settings, from_file, version, as_json)
+        return
+    chosen = _run(settings, run) if run else None
     subject = _subject(what or [], column or [], chosen.round_id if chosen else None)
     report = trace_back(
         settings, subject, version=version, run=chosen, lines=None if all_lines else lines, recompute=recompute
     )
     if html is not None:
+        from oneledger.lineage.trace_page import write_page
+
         write_page(report, html)
     if as_json:
         emit_json(report)
@@ -105,6 +103,24 @@ def trace(
             say(f"已写入 written: {html}")
     if not report["ok"]:
         raise typer.Exit(EXIT_FOUND_SOMETHING_WRONG)
+
+
+def _forwards(settings: Settings, file: str, version: str, as_json: bool) -> None:
+    from oneledger.cli.trace_text import influence_text
+    from oneledger.lineage.influence import find_place, influence
+
+    reached = influence(settings, find_place(settings, file), version=version)
+    if as_json:
+        emit_json(reached)
+    else:
+        influence_text(reached)
+    finish(reached["ok"])
+
+
+def _run(settings: Settings, name: str) -> EvaluationRun:
+    from oneledger.evaluation.runs import find_run
+
+    return find_run(settings, name)
 
 
 def _subject(what: list[str], columns: list[str], round_id: str | None) -> Subject:

@@ -117,10 +117,24 @@ def _vouching(about: dict[str, Any]) -> None:
     for check in about["checks"]:
         mark = "[green]✓[/green]" if check["is_open"] else "[red]✗[/red]"
         say(f"    {mark} 闸门 gate {check['gate']}: {check['verdict'] or 'open'}, {check['checked_at']}")
+    _checks_on_the_way(about["checks_on_the_way"])
     evaluation = about["evaluation"]
     if evaluation:
         who = f"{evaluation['decided_by']} {evaluation['decided_at']}" if evaluation["decided_by"] else "–"
         say(f"    评价 evaluation {evaluation['run_id']} {evaluation['state']}; 确认 confirmed by: {escape(who)}")
+
+
+def _checks_on_the_way(checks: list[dict[str, Any]] | None) -> None:
+    """How many of the single checks were passed, and those that were not."""
+    if checks is None:
+        say("    此版本未保存逐项检查结果 this version does not carry the results of single checks")
+        return
+    failed = [one for one in checks if not one["is_passed"]]
+    mark = "[yellow]![/yellow]" if failed else "[green]✓[/green]"
+    say(f"    {mark} 途经检查 checks on the way: {len(checks) - len(failed):,} of {len(checks):,} passed")
+    for one in failed:
+        title = f"{one['title_zh']} {one['title_en']}"
+        say(f"        {one['severity']} {escape(str(one['entity']))} {escape(title)}: {_cut(str(one['observed']))}")
 
 
 def influence_text(reached: dict[str, Any]) -> None:

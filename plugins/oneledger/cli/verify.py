@@ -10,10 +10,10 @@ import typer
 
 from oneledger.cli.output import emit_json, errors, fail, finish, say
 
-VERIFY_HELP = """Compute every hash again: landing, published versions, evaluations, decisions, rules and the ledger of seals.
+VERIFY_HELP = """Compute every hash again: landing, versions, evaluations, decisions, reports, rules and the ledger of seals.
 
-AREA is one of landing, published, evaluations, decisions, rules, ledger; everything without it. `anchors` lists the
-anchors. An interrupted verification goes on where it ended; one that ended begins anew.
+AREA is one of landing, published, evaluations, decisions, reports, rules, ledger; everything without it. `anchors`
+lists the anchors. An interrupted verification goes on where it ended; one that ended begins anew.
 
 Examples:
 

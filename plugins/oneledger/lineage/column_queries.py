@@ -8,12 +8,11 @@ depend on what another branch of the same union reads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-
 from sqlglot import exp
 
-from oneledger.lineage.column_expressions import has_aggregate, literal_of, sql_of, uses_of
+from oneledger.lineage.column_expressions import literal_of, sql_of, uses_of
+from oneledger.lineage.column_outputs import Defined, Output, extend, unused
+from oneledger.lineage.column_rows import deciding_rows, unaliased
 from oneledger.lineage.column_sources import (
     Source,
     empty_source,
@@ -28,7 +27,6 @@ from oneledger.lineage.column_uses import (
     GROUP_BY,
     IDENTITY,
     JOIN,
-    SORT,
     TRANSFORMATION,
     LineageError,
     Uses,
@@ -39,50 +37,7 @@ from oneledger.lineage.column_uses import (
 )
 from oneledger.lineage.column_values import KnownValues, alias_of, conjuncts, known_values
 
-ColumnsOf = Callable[[str], tuple[str, ...] | None]
 _OUTER = ("LEFT", "FULL")
-
-
-@dataclass
-class Output:
-    """What a query gives.
-
-    Attributes:
-        columns: by name in order, what each depends on.
-        rows: what decides which rows there are.
-        steps: by name, the SQL that computes the column; empty where it is passed on from a table as it is.
-        constants: by name, SQL literals that stand in the query for the column (in some branch of it).
-    """
-
-    columns: dict[str, Uses]
-    rows: Uses
-    steps: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    constants: dict[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-@dataclass
-class Defined:
-    """The queries that a ``with`` names, as far as they are known where a query stands."""
-
-    columns_of: ColumnsOf
-    queries: Mapping[str, tuple[exp.Expr, Defined]]
-    outputs: dict[tuple[int, Where], Output | None] = field(default_factory=dict)
-    outer: SelectScope | None = None
-
-    def within(self, node: exp.Expr) -> Defined:
-        """With the names that ``node`` itself defines."""
-        clause = node.args.get("with_")
-        if clause is None:
-            return self
-        if clause.args.get("recursive") and any(
-            any(table.name == one.alias for table in one.this.find_all(exp.Table)) for one in clause.expressions
-        ):
-            raise LineageError("a recursive query cannot be followed")
-        known = self
-        for one in clause.expressions:
-            queries = {**known.queries, one.alias.lower(): (one.this, known)}
-            known = Defined(self.columns_of, queries, self.outputs, self.outer)
-        return known
 
 
 def output_of(node: exp.Expr, names: Defined, where: Where = EVERYWHERE) -> Output | None:
@@ -158,8 +113,8 @@ def _set_operation(node: exp.SetOperation, names: Defined, where: Where) -> Outp
                 add(together.rows, as_rows(output.columns[name], FILTER, f"except {name}"))
                 continue
             add(together.columns[target], output.columns[name])
-            _extend(together.steps, target, output.steps.get(name, ()))
-            _extend(together.constants, target, output.constants.get(name, ()))
+            extend(together.steps, target, output.steps.get(name, ()))
+            extend(together.constants, target, output.constants.get(name, ()))
     if node.args.get("distinct") or not isinstance(node, exp.Union):
         for name, uses in list(together.columns.items()):
             add(together.rows, as_rows(uses, GROUP_BY, f"distinct {name}"))
@@ -174,10 +129,6 @@ def _titles(node: exp.Expr, names: Defined) -> list[str] | None:
         return [one.alias_or_name.lower() for one in query.expressions]
     output = output_of(node, names)
     return list(output.columns) if output is not None else None
-
-
-def _extend(known: dict[str, tuple[str, ...]], name: str, more: tuple[str, ...]) -> None:
-    known[name] = tuple(dict.fromkeys((*known.get(name, ()), *more)))
 
 
 class SelectScope:
@@ -211,7 +162,7 @@ class SelectScope:
                 self._add_star(projection, output)
             else:
                 self._add(projection, output)
-        self._decide_rows(output)
+        output.rows = merged([self._rows, *deciding_rows(node, self, output.columns)])
         return output
 
     # ------------------------------------------------------------------ what the names mean
@@ -393,52 +344,6 @@ class SelectScope:
         if condition is not None:
             parts = [uses_of(one, self, FILTER) for one in conjuncts(condition.this)]
             self._rows = merged([self._rows, *parts])
-
-    def _decide_rows(self, output: Output) -> None:
-        node = self._node
-        rows = [self._rows]
-        for clause in ("having", "qualify"):
-            if node.args.get(clause) is not None:
-                rows += [uses_of(one, self, FILTER) for one in conjuncts(node.args[clause].this)]
-        group = node.args.get("group")
-        if group is not None:
-            rows += [uses_of(one, self, GROUP_BY, f"group by {sql_of(one)}") for one in self._group_keys(group)]
-        distinct = node.args.get("distinct")
-        if distinct is not None:
-            keys = distinct.args["on"].expressions if distinct.args.get("on") is not None else None
-            if keys is not None:
-                rows += [uses_of(one, self, GROUP_BY) for one in keys]
-            else:
-                rows += [as_rows(uses, GROUP_BY, f"distinct {name}") for name, uses in output.columns.items()]
-        for one in node.expressions:
-            if one.find(exp.Explode, exp.Unnest, exp.Posexplode) is not None:
-                rows.append(uses_of(one, self, FILTER))
-        keeps_some = node.args.get("limit") is not None or node.args.get("offset") is not None
-        if node.args.get("order") is not None and (keeps_some or distinct is not None):
-            rows += [uses_of(one.this, self, SORT) for one in node.args["order"].expressions]
-        output.rows = merged(rows)
-
-    def _group_keys(self, group: exp.Group) -> list[exp.Expr]:
-        if group.args.get("all"):
-            return [unaliased(one) for one in self._node.expressions if not one.is_star and not has_aggregate(one)]
-        keys = []
-        for one in group.expressions:
-            if isinstance(one, exp.Literal) and not one.is_string:
-                keys.append(unaliased(self._node.expressions[int(one.this) - 1]))
-            else:
-                keys.append(one)
-        return keys
-
-
-def unused(name: str, output: Output) -> str:
-    """The name of one more column; a second of the same name keeps its place, and can be asked for by place only."""
-    while name in output.columns:
-        name += "'"
-    return name
-
-
-def unaliased(node: exp.Expr) -> exp.Expr:
-    return node.this if isinstance(node, exp.Alias) else node
 
 
 def _kind_of(node: exp.Expr) -> str:

@@ -80,9 +80,7 @@ class VersionModels:
     @cached_property
     def in_order(self) -> list[Relation]:
         """What is read comes before what reads it."""
-        graph = {
-            name: sorted(set(one.reads) & set(self.relations)) for name, one in sorted(self.relations.items())
-        }
+        graph = {name: sorted(set(one.reads) & set(self.relations)) for name, one in sorted(self.relations.items())}
         return [self.relations[name] for name in graphlib.TopologicalSorter(graph).static_order()]
 
 

@@ -7,14 +7,14 @@ what a relation reads, no more is read than the pushed conditions let through (`
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 
 from oneledger.lineage.blocks import ModelBlocks
 from oneledger.lineage.constraints import Conjunction, Constraint
+from oneledger.lineage.edges import edge_column, edge_values
 from oneledger.lineage.ground import NAMED, Ground, Relation, quoted
-from oneledger.lineage.pushdown import Reading
-from oneledger.lineage.pushing import Pushing
+from oneledger.lineage.pushing import Pushed, Pushing
+from oneledger.lineage.selecting import Reading
 from oneledger.publishing.content import quote
 from oneledger.publishing.lineage_basis import SORTED_BY, USAGE
 
@@ -83,12 +83,7 @@ class Narrowing:
         if one is None or one.sql is None or one.schema in ("marts", "evaluation"):
             self.ground.define(relation)
             return f'select * from "warehouse".{quoted(relation)}'
-        reads = self._reads(one, known)
-
-        def named(match: re.Match[str]) -> str:
-            return reads.get(f"{match[1]}.{match[2]}", match[0])
-
-        return f"select * from ({NAMED.sub(named, one.sql)}) as worked_out"
+        return f"select * from ({self._standing_in(one.sql, self._reads(one, known))}) as worked_out"
 
     def _reads(self, one: Relation, known: Conjunction) -> dict[str, str]:
         """By relation that a model reads the table that stands for it when only the rows of ``known`` are wanted."""
@@ -96,17 +91,36 @@ class Narrowing:
         pushing = Pushing(blocks, self._types)
         pushing.push(blocks.main.columns, known)
         asked: dict[str, list[Conjunction]] = {name: [] for name in one.reads}
+        edges: dict[str, set[str | None]] = {}
         for query in blocks.queries.values():
             for block in query.blocks:
                 # What no condition reached stands in the SQL all the same.
-                pushed = pushing.pushed.get(id(block)) or [None]
+                pushed = pushing.pushed.get(id(block)) or [Pushed({}, {})]
                 for source in block.sources:
                     if source.relation is not None:
+                        edges.setdefault(source.relation, set()).add(edge_column(block, source))
                         asked.setdefault(source.relation, []).extend(
-                            {} if alternative is None else alternative.by_source.get(source.alias, {})
-                            for alternative in pushed
+                            alternative.by_source.get(source.alias, {}) for alternative in pushed
                         )
-        return {name: self.read(name, alternatives or [{}]).table for name, alternatives in asked.items()}
+        return {
+            name: self._edge(name, edges.get(name, set())) or self.read(name, alternatives or [{}]).table
+            for name, alternatives in asked.items()
+        }
+
+    def _edge(self, relation: str, columns: set[str | None]) -> str | None:
+        """The first and last value of the one column of a relation that is asked for nothing else, in a subquery."""
+        one = self.ground.models.relations.get(relation)
+        column = next(iter(columns)) if len(columns) == 1 else None
+        if column is None or one is None or one.sql is None or self.ground.table_of(relation) is not None:
+            return None
+        if self._is_small(relation):
+            return None
+        values = edge_values(one.sql, self._blocks_of(relation), column)
+        return f"({self._standing_in(values, self._reads(one, {}))})" if values is not None else None
+
+    def _standing_in(self, sql: str, reads: Mapping[str, str]) -> str:
+        """The SQL of a model with other tables in place of what it reads."""
+        return NAMED.sub(lambda match: reads.get(f"{match[1]}.{match[2]}", match[0]), sql)
 
     def _is_small(self, relation: str) -> bool:
         size = self._size(relation)

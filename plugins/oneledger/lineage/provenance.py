@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +13,7 @@ import duckdb
 from oneledger.audit.anchors import anchor_of_version, current_anchor
 from oneledger.lineage.literals import text_literal, texts_literal
 from oneledger.publishing.facts import file_sha256
+from oneledger.publishing.lineage_basis import CHECKS_FILE, FOLDER
 from oneledger.publishing.versions import BATCHES_FILE, MANIFEST, PublishedVersion
 from oneledger.settings import Settings
 from oneledger.warehouse.evaluation_runs import RUN_FILE, EvaluationRun
@@ -24,18 +25,22 @@ def provenance(
     version: PublishedVersion,
     batches: Sequence[str],
     run: EvaluationRun | None,
+    passed_through: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Where the numbers of a version come from.
 
     Args:
         connection: the version's relations.
         batches: the batches behind the traced thing.
+        passed_through: what the trace went through: relations, and entities of sources by their full id.
         run: the evaluation run of which the traced thing is a result.
 
     Returns:
         ``version, manifest_sha256, content_hash, as_of_on, created_at, run_id, airflow_run_id, code_version,
         models_hash, rules_hash, anchor`` (None when none is kept), ``runs`` (by run what its steps did with these
-        batches), ``checks`` (the gates), ``batches`` (as they were admitted) and ``evaluation`` (who confirmed).
+        batches), ``checks`` (the gates), ``checks_on_the_way`` (each single check of what was passed through, what
+        failed first; None for a version that does not carry them), ``batches`` (as they were admitted) and
+        ``evaluation`` (who confirmed).
     """
     manifest = version.manifest
     return {
@@ -52,6 +57,7 @@ def provenance(
         "anchor": _anchor(settings, version),
         "runs": _runs(connection, batches),
         "checks": _checks(connection, manifest),
+        "checks_on_the_way": _checks_on_the_way(connection, version, passed_through),
         "batches": _batches(connection, version, batches),
         "evaluation": _evaluation(run),
     }
@@ -100,6 +106,25 @@ def _checks(connection: duckdb.DuckDBPyConnection, manifest: dict[str, Any]) -> 
         verdict, message = rows[0] if rows else (None, None)
         checks.append({"gate": gate, **answer, "verdict": verdict, "message": message})
     return checks
+
+
+def _checks_on_the_way(
+    connection: duckdb.DuckDBPyConnection, version: PublishedVersion, passed_through: Iterable[str]
+) -> list[dict[str, Any]] | None:
+    """The results of the single checks that the gates judged these entities by, when the version was made."""
+    path = version.path / FOLDER / CHECKS_FILE
+    if not path.is_file():
+        return None
+    names = set(passed_through)
+    # Checks of marts may name a table without its schema.
+    names |= {name.partition(".")[2] for name in names if name.startswith(("marts.", "evaluation."))}
+    cursor = connection.execute(
+        "select gate, check_id, entity, title_zh, title_en, severity, is_passed, observed, expected, checked_at, run_id"
+        f" from read_parquet({text_literal(path)}) where entity in (select unnest({texts_literal(sorted(names))}))"
+        " order by is_passed, severity, gate desc, check_id, entity"
+    )
+    columns = [column[0] for column in cursor.description or []]
+    return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _batches(

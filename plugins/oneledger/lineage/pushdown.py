@@ -10,15 +10,12 @@ the rows that were found and compares.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import duckdb
-from sqlglot import exp
 
 from oneledger.lineage.blocks import (
-    DIALECT,
     MAIN,
     Block,
     ModelBlocks,
@@ -26,18 +23,15 @@ from oneledger.lineage.blocks import (
     Source,
     aggregates_in,
     has_aggregate,
-    with_tables,
 )
-from oneledger.lineage.constraints import Conjunction, constraints_of
+from oneledger.lineage.constraints import constraints_of
 from oneledger.lineage.deciding import extreme_of
-from oneledger.lineage.pushing import NAMING, NAMING_ENDS, Pushing, is_plain
+from oneledger.lineage.pushing import NAMING, is_plain
+from oneledger.lineage.selecting import HERE, PLACE, ROW, Selecting, Tables, names_of, relation_name
 from oneledger.publishing.content import quote
 
 # Of so many wanted rows the combinations are kept once for all sources; of more each source is worked out by itself.
 _FEW = 200
-_HERE = "__here"
-_ROW = "__row"
-_PLACE = "__place"
 
 
 @dataclass
@@ -51,28 +45,6 @@ class Contribution:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """Where rows of a relation are read. ``has_rowid``: it is a table, whose rows are known by their place in it."""
-
-    table: str
-    has_rowid: bool
-
-
-class Tables(Protocol):
-    """Where the rows of relations are read (see ``oneledger.lineage.narrowing``)."""
-
-    def read(self, relation: str, alternatives: Sequence[Conjunction]) -> Reading:
-        """A table that holds at least those rows of a relation that one of the alternatives lets through."""
-
-
-class WarehouseTables:
-    """All rows of each relation, under the name that the SQL uses."""
-
-    def read(self, relation: str, alternatives: Sequence[Conjunction]) -> Reading:
-        return Reading(_relation(relation), False)
-
-
-@dataclass(frozen=True)
 class _Found:
     """Rows of a relation: of a table those whose ``rowid`` the SQL gives; without a table the rows that it gives."""
 
@@ -80,7 +52,7 @@ class _Found:
     sql: str
 
 
-class BlockTracer(Pushing):
+class BlockTracer(Selecting):
     """Traces wanted rows of one model to rows of the relations that it reads.
 
     Args:
@@ -112,21 +84,18 @@ class BlockTracer(Pushing):
         is_exact: bool = True,
         is_whole: bool = False,
     ) -> None:
-        super().__init__(blocks, types, is_near=is_near, is_whole=is_whole)
+        super().__init__(blocks, types, schema, tables=tables, is_near=is_near, is_whole=is_whole)
         self.connection = connection
-        self.schema = schema
         self.into = into or f'{schema}."'
-        self.tables: Tables = tables or WarehouseTables()
         self.with_existence = with_existence
         self.is_exact = is_exact and not is_whole
         self.wanted_tables: dict[str, str] = {}
         self.found: dict[str, list[_Found]] = {}
         self.found_of_queries: dict[str, list[str]] = {}
         self.counted: dict[str, set[str]] = {}
-        self._empty: set[str] = set()
         self._counts: dict[str, int] = {}
         self._types_of: dict[str, Mapping[str, str]] = {}
-        self._readings: dict[tuple[int, str], Reading] = {}
+        self._columns_of: dict[str, list[str]] = {}
 
     def trace(
         self, wanted: str, columns: Iterable[str], wanted_types: Mapping[str, str] | None = None
@@ -168,139 +137,18 @@ class BlockTracer(Pushing):
         selects = []
         for block in live:
             if block.is_opaque:
-                selects.append(f"select {_names(columns)} from ({self._renamed(block.select, block)})")
+                selects.append(f"select {names_of(columns)} from ({self.renamed(block.select, block)})")
                 continue
-            texts = [f"{text} as {quote(name)}" for name, text in self._outputs(block, columns)]
-            selects.append(self._select(block, texts, columns, is_grouped=True))
+            texts = [f"{text} as {quote(name)}" for name, text in self.outputs(block, columns)]
+            selects.append(self.select(block, texts, columns, is_grouped=True))
         if not selects:
             # A view, since a column of a table has a type, and this null must be comparable with anything.
             nothing = f"select {', '.join(f'null as {quote(one)}' for one in columns)} where false"
-            self.connection.execute(f"create view {self._table(query.name)} as {nothing}")
-            self._empty.add(query.name)
+            self.connection.execute(f"create view {self.table(query.name)} as {nothing}")
+            self.empty.add(query.name)
             return
         text = " union all ".join(selects)
-        self.connection.execute(f"create table {self._table(query.name)} as {text}")
-
-    def _outputs(self, block: Block, columns: Iterable[str]) -> list[tuple[str, str]]:
-        return [(name, self._renamed(block.outputs[name], block)) for name in columns]
-
-    def _select(
-        self, block: Block, selected: list[str], columns: Iterable[str], *, is_grouped: bool, more: Iterable[str] = (),
-        is_distinct: bool = False, rows: Collection[str] = (), places: Collection[str] = (),
-    ) -> str:  # fmt: skip
-        """SQL over the block's sources.
-
-        Args:
-            more: further conditions.
-            rows: aliases of the sources of which the row is named by ``__row``; ``places``: by ``__place``, which puts
-                the rows of a source into an order that is the same each time.
-        """
-        where = self._conditions(block, more)
-        columns = {*columns, *(name for one in self.pushed[id(block)] for name in one.conditions)}
-        tree = block.select
-        distinct = "distinct " if is_distinct or (is_grouped and tree.args.get("distinct")) else ""
-        text = f"select {distinct}{', '.join(selected)} {self._from(block, columns, rows, places)}"
-        if where:
-            text += f" where {' and '.join(where)}"
-        if is_grouped:
-            if block.group:
-                text += f" group by {', '.join(self._renamed(one, block) for one in block.group)}"
-            if tree.args.get("having"):
-                text += f" having {self._renamed(tree.args['having'].this, block)}"
-            if tree.args.get("windows"):
-                text += f" window {', '.join(_window(one) for one in tree.args['windows'])}"
-            if tree.args.get("qualify"):
-                text += f" qualify {self._renamed(tree.args['qualify'].this, block)}"
-        return text
-
-    def _conditions(self, block: Block, more: Iterable[str] = ()) -> list[str]:
-        where = block.select.args.get("where")
-        conditions = [f"({self._renamed(where.this, block)})"] if where is not None else []
-        alternatives = self.pushed[id(block)]
-        if alternatives and all(one.conditions for one in alternatives):
-            texts = [" and ".join(dict.fromkeys(one.conditions.values())) for one in alternatives]
-            conditions.append(f"(({') or ('.join(texts)}))")
-        return [*conditions, *more]
-
-    def _from(self, block: Block, columns: set[str], rows: Collection[str], places: Collection[str]) -> str:
-        used = self.used(block, columns)
-        # What stands without its source, or in a subquery or a named window, is not taken apart: then all goes along.
-        is_known = "" not in used and not block.nested and not block.select.args.get("windows")
-        text = ""
-        for source in block.sources:
-            if source.alias not in used:
-                continue
-            item = self._item(block, source, used[source.alias] if is_known else None,
-                              source.alias in rows, source.alias in places)  # fmt: skip
-            if source.join is None:
-                text = f"from {item}"
-                continue
-            on = source.join.args.get("on")
-            if on is None:
-                text += f" cross join {item}"
-            else:
-                text += f" {source.side or 'inner'} join {item} on {self._renamed(on, block)}"
-        return text
-
-    def _item(self, block: Block, source: Source, columns: set[str] | None, has_row: bool, has_place: bool) -> str:
-        """What stands behind FROM: those rows of a source that the conditions let through."""
-        alternatives = self._alternatives(block, source)
-        conditions = [
-            " and ".join(constraint.on(quote(column)) for column, constraint in one.items()) for one in alternatives
-        ]
-        where = f" where ({') or ('.join(conditions)})" if conditions and all(conditions) else ""
-        mentioned = {column for one in alternatives for column in one}
-        selected = [quote(one) for one in sorted(columns)] if columns is not None else ["*"]
-        extra = [f"true as {_HERE}"]
-        if source.query is not None and self.is_light(source.query):
-            table = self._inlined(source.query, None if columns is None else columns | mentioned, has_row, has_place)
-            if columns is not None:
-                extra += [_ROW] * has_row + [_PLACE] * has_place
-        elif source.query is not None:
-            table = self._table(source.query)
-            if has_row:
-                extra.append(f"{'null::bigint' if source.query in self._empty else 'rowid'} as {_ROW}")
-            if has_place:
-                extra.append(f"row({_names(self.asked(self.blocks.queries[source.query]))}) as {_PLACE}")
-        else:
-            reading = self._reading(block, source)
-            table = f"{reading.table} as source_row"
-            if has_row:
-                extra.append(f"{'rowid' if reading.has_rowid else 'source_row'} as {_ROW}")
-            if has_place:
-                extra.append(f"{self._place_in(source.relation or '')} as {_PLACE}")
-        return f"(select {', '.join([*selected, *extra])} from {table}{where}) as {quote(source.alias)}"
-
-    def _alternatives(self, block: Block, source: Source) -> list[Conjunction]:
-        return [one.by_source.get(source.alias, {}) for one in self.pushed[id(block)]]
-
-    def _reading(self, block: Block, source: Source) -> Reading:
-        """Where the rows of a relation are read: each place in the SQL by its own conditions."""
-        key = (id(block), source.alias)
-        if key not in self._readings:
-            alternatives = [{}] if self.is_whole else self._alternatives(block, source)
-            self._readings[key] = self.tables.read(source.relation or "", alternatives)
-        return self._readings[key]
-
-    def _inlined(self, name: str, columns: set[str] | None, has_row: bool, has_place: bool) -> str:
-        """A light query, read in place; the row of the relation goes along."""
-        query = self.blocks.queries[name]
-        block = query.blocks[0]
-        alias = block.sources[0].alias
-        demanded = self.demands[name].columns & set(query.columns)
-        asked = sorted(demanded if columns is None else columns & set(query.columns))
-        parts = [f"{text} as {quote(one)}" for one, text in self._outputs(block, asked)]
-        parts += [f"{quote(alias)}.{one}" for one, has in ((_ROW, has_row), (_PLACE, has_place)) if has]
-        inner = self._select(block, parts or [f"true as {_HERE}"], asked, is_grouped=False,
-                             rows=[alias] if has_row else [], places=[alias] if has_place else [])  # fmt: skip
-        return f"({inner})"
-
-    def _place_in(self, relation: str) -> str:
-        types = self.types.get(relation, {})
-        names = [one for one in ("_file_id", "_row_number") if one in types] or [
-            one for one, kind in types.items() if kind in NAMING or one.endswith(NAMING_ENDS)
-        ]
-        return f"row({_names(names or types)})"
+        self.connection.execute(f"create table {self.table(query.name)} as {text}")
 
     # Backwards: the rows that stood in a combination.
 
@@ -316,23 +164,23 @@ class BlockTracer(Pushing):
                 for source in block.sources:
                     self._enter_all(block, source)
                 continue
-            more = [] if query.is_expression or not self.is_exact else self._matching(block, query, wanted)
+            matching = "" if query.is_expression or not self.is_exact else self._matching(block, query, wanted)
             used = self.used(block, demand.columns)
             sources = [
                 one for one in block.sources
                 if one.alias in used
                 and (self.with_existence or not self.is_only_there(block, one, demand.columns))
             ]  # fmt: skip
-            together = self._together(block, query, sources, wanted, more) if len(sources) > 1 else None
+            together = self._together(block, query, sources, wanted, matching) if len(sources) > 1 else None
             for place, source in enumerate(sources):
                 if together is None:
-                    rows = self._combined(block, query, source, more)
+                    rows = self._combined(block, query, source, matching)
                 else:
-                    distinct = "" if self._has_rowid(block, source) else "distinct "
-                    rows = f"select {distinct}r{place} as {_ROW} from {together} where h{place}"
+                    distinct = "" if self.has_rowid(block, source) else "distinct "
+                    rows = f"select {distinct}r{place} as {ROW} from {together} where h{place}"
                 self._enter(block, source, used[source.alias], rows)
 
-    def _together(self, block: Block, query: Query, sources: list[Source], wanted: str, more: list[str]) -> str | None:
+    def _together(self, block: Block, query: Query, sources: list[Source], wanted: str, matching: str) -> str | None:
         """A table of the wanted combinations, when they are few: so the join is worked out once for all sources."""
         if not wanted or self._count(wanted) > _FEW:
             return None
@@ -340,32 +188,32 @@ class BlockTracer(Pushing):
         selected = []
         for place, source in enumerate(sources):
             alias = quote(source.alias)
-            selected.append(f"{alias}.{_ROW} as r{place}, coalesce({alias}.{_HERE}, false) as h{place}")
+            selected.append(f"{alias}.{ROW} as r{place}, coalesce({alias}.{HERE}, false) as h{place}")
         witnesses = self._witnesses(block, columns)
         selected += [f"({one}) as w{place}" for place, one in enumerate(witnesses)]
-        inner = self._select(block, selected, columns, is_grouped=False, more=more,
+        inner = self.select(block, selected, columns, is_grouped=False, matching=matching,
                              rows=[one.alias for one in sources], places=self._placed(block, witnesses))  # fmt: skip
         if witnesses:
             chosen = " or ".join(f"w{place}" for place in range(len(witnesses)))
             inner = f"select * from ({inner}) where {chosen}"
-        table = f'{self._table(query.name)[:-1]} {query.blocks.index(block)} together"'
+        table = f'{self.table(query.name)[:-1]} {query.blocks.index(block)} together"'
         self.connection.execute(f"create table {table} as {inner}")
         return table
 
-    def _combined(self, block: Block, query: Query, source: Source, more: list[str]) -> str:
+    def _combined(self, block: Block, query: Query, source: Source, matching: str) -> str:
         """The rows of a source that stand in a wanted combination."""
         columns = self.demands[query.name].columns
-        row, here = f"{quote(source.alias)}.{_ROW} as {_ROW}", f"{quote(source.alias)}.{_HERE}"
+        row, here = f"{quote(source.alias)}.{ROW} as {ROW}", f"{quote(source.alias)}.{HERE}"
         witnesses = self._witnesses(block, columns)
         if not witnesses:
             is_alone = len(self.used(block, columns)) == 1
-            return self._select(block, [row], columns, is_grouped=False, more=[*more, here],
+            return self.select(block, [row], columns, is_grouped=False, matching=matching, more=[here],
                                 is_distinct=not is_alone, rows=[source.alias])  # fmt: skip
         names = [f"__w{n}" for n in range(len(witnesses))]
         marked = [f"({one}) as {name}" for one, name in zip(witnesses, names, strict=True)]
-        inner = self._select(block, [row, *marked, f"{here} as {_HERE}"], columns, is_grouped=False, more=more,
+        inner = self.select(block, [row, *marked, f"{here} as {HERE}"], columns, is_grouped=False, matching=matching,
                              rows=[source.alias], places=self._placed(block, witnesses))  # fmt: skip
-        return f"select distinct {_ROW} from ({inner}) where {_HERE} and ({' or '.join(names)})"
+        return f"select distinct {ROW} from ({inner}) where {HERE} and ({' or '.join(names)})"
 
     def _placed(self, block: Block, witnesses: Sequence[str]) -> list[str]:
         return [one.alias for one in block.sources] if witnesses else []
@@ -379,18 +227,18 @@ class BlockTracer(Pushing):
         if self.with_existence or not block.is_aggregated or block.partitions or block.select.args.get("having"):
             return []
         values = [one for name, one in block.outputs.items() if name in columns and has_aggregate(one)]
-        group = ", ".join(self._renamed(one, block) for one in block.group)
+        group = ", ".join(self.renamed(one, block) for one in block.group)
         part = f"partition by {group} " if group else ""
         used = self.used(block, columns)
-        tie = ", ".join(f"{quote(one.alias)}.{_PLACE}" for one in block.sources if one.alias in used)
+        tie = ", ".join(f"{quote(one.alias)}.{PLACE}" for one in block.sources if one.alias in used)
         witnesses = []
         for value in values:
             for one in aggregates_in(value):
                 extreme = extreme_of(one)
                 if extreme is None or not all(is_plain(part) for part in extreme.parts):
                     return []
-                texts = [self._renamed(part, block) for part in extreme.parts]
-                first = f"({self._renamed(extreme.only, block)}) desc nulls last, " if extreme.only is not None else ""
+                texts = [self.renamed(part, block) for part in extreme.parts]
+                first = f"({self.renamed(extreme.only, block)}) desc nulls last, " if extreme.only is not None else ""
                 if extreme.kind == "bit_or":
                     before = (f"bit_or({texts[0]}) over ({part}order by bit_count({texts[0]}) desc, {tie} "
                               "rows between unbounded preceding and 1 preceding)")  # fmt: skip
@@ -413,19 +261,19 @@ class BlockTracer(Pushing):
         if query.is_expression:
             return ""
         parts = self.found_of_queries.get(query.name)
-        if not parts or query.name in self._empty:
+        if not parts or query.name in self.empty:
             return None
-        worked_out = self._table(query.name)
+        worked_out = self.table(query.name)
         table = f'{worked_out[:-1]} wanted"'
         rows = " union all ".join(dict.fromkeys(parts))
         self._create(table, f"select * from {worked_out} where rowid in ({rows})")
-        self._types_of[table] = self._types(worked_out)
+        self._columns_of[table] = self.asked(query)
         self.wanted_tables[query.name] = table
         return table
 
-    def _matching(self, block: Block, query: Query, wanted: str) -> list[str]:
-        """Conditions that a combination gives one of the wanted rows."""
-        present = self._types(wanted)
+    def _matching(self, block: Block, query: Query, wanted: str) -> str:
+        """The join that leaves the combinations that give one of the wanted rows."""
+        present = self._columns_of.get(wanted) or list(self._types(wanted))
         # A row that says which record it came from is found by that and by what names it; measures tell nothing more.
         is_identified = {"_file_id", "_row_number"} <= set(present)
         grouped = self.grouped(block)
@@ -437,25 +285,25 @@ class BlockTracer(Pushing):
                 continue
             if block.is_aggregated and self.text(expression) not in grouped:
                 continue
-            if is_identified and name != "_row_number" and present[name] not in NAMING:
+            if is_identified and name != "_row_number" and self._types(wanted)[name] not in NAMING:
                 continue
-            matched.append((name, self._renamed(expression, block)))
+            matched.append((name, self.renamed(expression, block)))
         if not matched:
-            return []
+            return ""
         equal = " and ".join(f"wanted_row.{quote(name)} is not distinct from ({text})" for name, text in matched)
-        match = f"exists (select 1 from {wanted} as wanted_row where {equal})"
+        match = f" semi join {wanted} as wanted_row on {equal}"
         if not block.partitions:
-            return [match]
+            return match
         everywhere = set.intersection(*({self.text(one) for one in parts} for parts in block.partitions))
         shared = [one for one in block.partitions[0] if self.text(one) in everywhere]
         if not shared:
-            return []
-        texts = [self._renamed(one, block) for one in shared]
+            return ""
+        texts = [self.renamed(one, block) for one in shared]
         columns = self.demands[query.name].columns
-        inner = self._select(block, [f"{text} as p{number}" for number, text in enumerate(texts)], columns,
-                             is_grouped=False, more=[match], is_distinct=True)  # fmt: skip
+        inner = self.select(block, [f"{text} as p{number}" for number, text in enumerate(texts)], columns,
+                             is_grouped=False, matching=match, is_distinct=True)  # fmt: skip
         same = " and ".join(f"part.p{number} is not distinct from ({text})" for number, text in enumerate(texts))
-        return [f"exists (select 1 from ({inner}) as part where {same})"]
+        return f" semi join ({inner}) as part on {same}"
 
     # What was found.
 
@@ -465,36 +313,26 @@ class BlockTracer(Pushing):
             self.found_of_queries.setdefault(str(source.query), []).append(rows)
             return
         relation, counted = self.base_of(source, columns)
-        reading = self._reading(*self._lowest(block, source))
+        reading = self.reading(*self.lowest(block, source))
         # Where rows have no place of their own, they went along whole.
         found = (
-            _Found(reading.table, rows) if reading.has_rowid else _Found(None, f"select unnest({_ROW}) from ({rows})")
+            _Found(reading.table, rows) if reading.has_rowid else _Found(None, f"select unnest({ROW}) from ({rows})")
         )
         self.found.setdefault(relation, []).append(found)
         self.counted.setdefault(relation, set()).update(counted)
 
-    def _has_rowid(self, block: Block, source: Source) -> bool:
-        return not self.is_light(source.query) or self._reading(*self._lowest(block, source)).has_rowid
-
     def _enter_all(self, block: Block, source: Source) -> None:
         """Enter all rows of a source that the conditions let through."""
         if source.query is not None and not self.is_light(source.query):
-            self.found_of_queries.setdefault(source.query, []).append(f"select rowid from {self._table(source.query)}")
+            self.found_of_queries.setdefault(source.query, []).append(f"select rowid from {self.table(source.query)}")
             return
         if source.query is None:
             relation = source.relation or ""
-            self.found.setdefault(relation, []).append(_Found(None, f"select * from {_relation(relation)}"))
+            self.found.setdefault(relation, []).append(_Found(None, f"select * from {relation_name(relation)}"))
             self.counted.setdefault(relation, set()).update(self.types.get(relation, {}))
             return
         columns = self.demands[source.query].columns & set(self.blocks.queries[source.query].columns)
-        self._enter(block, source, columns, f"select {_ROW} from {self._inlined(source.query, columns, True, False)}")
-
-    def _lowest(self, block: Block, source: Source) -> tuple[Block, Source]:
-        """Where the relation under a light source is read."""
-        while source.query is not None:
-            block = self.blocks.queries[source.query].blocks[0]
-            source = block.sources[0]
-        return block, source
+        self._enter(block, source, columns, f"select {ROW} from {self.inlined(source.query, columns, True, False)}")
 
     def _contributions(self) -> list[Contribution]:
         contributions = []
@@ -530,34 +368,3 @@ class BlockTracer(Pushing):
             described = self.connection.execute(f"describe {table}").fetchall()
             self._types_of[table] = {row[0]: row[1] for row in described}
         return self._types_of[table]
-
-    def _table(self, query: str | None) -> str:
-        return f"{self.schema}.{quote(self._name(query or MAIN))}"
-
-    def _name(self, query: str) -> str:
-        return f"{list(self.blocks.queries).index(query)} {query}"
-
-    def _renamed(self, expression: exp.Expr, block: Block) -> str:
-        """SQL in which the queries of the model that it names are the tables made of them."""
-        if not any(not table.db and table.name in block.known for table in expression.find_all(exp.Table)):
-            return self.text(expression)
-        catalogue, _, schema = self.schema.partition(".")
-        names = {short: (catalogue, schema, self._name(long)) for short, long in block.known.items()}
-        return with_tables(expression, names).sql(dialect=DIALECT, comments=False)
-
-
-def _window(definition: exp.Expr) -> str:
-    # A copy would not know any more that it stands in a WINDOW clause, where it is written otherwise.
-    return definition.sql(dialect=DIALECT, comments=False, copy=False)
-
-
-def _names(columns: Iterable[str]) -> str:
-    return ", ".join(quote(one) for one in columns)
-
-
-def _relation(name: str) -> str:
-    schema, _, table = name.partition(".")
-    return f'"warehouse".{quote(schema)}.{quote(table)}'
-
-
-__all__ = ["BlockTracer", "Contribution", "Query", "Reading", "Tables"]

@@ -236,7 +236,7 @@ class Pushing:
         """Of days that are only asked for by their month, the span: by it the files of other months are left alone."""
         days: dict[str, Constraint] = {}
         for expression in [*block.group, *block.outputs.values()]:
-            column = _cut_to_month(expression)
+            column = cut_to_month(expression)
             known = holds.get(self.text(expression)) if column is not None else None
             span = known.in_months() if known is not None else None
             if column is not None and span is not None:
@@ -355,7 +355,7 @@ def is_plain(expression: exp.Expr) -> bool:
     )  # fmt: skip
 
 
-def _cut_to_month(expression: exp.Expr) -> exp.Column | None:
+def cut_to_month(expression: exp.Expr) -> exp.Column | None:
     """The column of ``date_trunc('month', column)``, cast to a date or not."""
     inner = expression.this if isinstance(expression, exp.Cast) else expression
     if isinstance(inner, exp.DateTrunc | exp.TimestampTrunc) and isinstance(inner.this, exp.Column):

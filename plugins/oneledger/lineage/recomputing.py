@@ -63,7 +63,6 @@ def differing_rows(
             same.append(f"{given_value} is not distinct from {new}")
     return int(
         connection.execute(
-            f"select count(*) from {wanted} as wanted"
-            f" where not exists (select 1 from ({again}) as again where {' and '.join(same)})"
+            f"select count(*) from {wanted} as wanted anti join ({again}) as again on {' and '.join(same)}"
         ).fetchall()[0][0]
     )

@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import decimal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from oneledger.lineage.page_parts import document, footer, heading, table, value_text, write_document
+
 _MOST_ROWS = 40
-_LONG = 36
 _MAIN_VALUES = {
     "star": ("stars", "score"), "points": ("points", "weight"), "figure": ("computed_value",),
     "share": ("share", "payable_cny"),
@@ -21,13 +21,10 @@ _WIDTHS = {
     "whole": ("整表", "widened to the whole table"),
 }
 
-_STYLE = Path(__file__).with_suffix(".css")
-
 
 def write_page(report: Mapping[str, Any], path: Path) -> None:
     """Write the page of a trace (``trace_report.trace``)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(report), encoding="utf-8")
+    write_document(path, page(report))
 
 
 def page(report: Mapping[str, Any]) -> str:
@@ -36,25 +33,22 @@ def page(report: Mapping[str, Any]) -> str:
     title = f"{subject['title_zh']} {subject['title_en']}".strip() or subject["relation"]
     parts = [
         _header(report),
-        _heading("来路", "Where it comes from"),
+        heading("来路", "Where it comes from"),
         '<p class="legend">每一级用下一级的这些行重算，<span class="eq">=</span>表示与公布的相等。'
         ' Each step was run again over just the rows below it; <span class="eq">=</span> means equal to what was'
         " published.</p>",
         f'<div class="tree">{_tree(report)}</div>',
-        _heading("规则", "Rules in force") if report["rules"] else "",
+        heading("规则", "Rules in force") if report["rules"] else "",
         *(_rules(one) for one in report["rules"]),
-        _heading("来源行", "Landed lines"),
+        heading("来源行", "Landed lines"),
         '<p class="legend">以下是收到的字节中的原行；<mark>着色</mark>的列是计算所用的。 The lines out of the bytes as'
         " they were received; <mark>marked</mark> columns were used.</p>",
         *(_landed(one) for one in report["landed"]),
         _notes(report["notes"]),
-        _heading("凭据", "What vouches for it"),
+        heading("凭据", "What vouches for it"),
         _vouching(report["provenance"]),
     ]
-    return (
-        '<!doctype html>\n<html lang="zh-CN"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}</title><style>{_STYLE.read_text(encoding='utf-8')}</style></head><body>{''.join(parts)}{_footer(report)}</body></html>\n"
-    )
+    return document(title, "".join(parts) + _footer(report))
 
 
 def _header(report: Mapping[str, Any]) -> str:
@@ -66,7 +60,7 @@ def _header(report: Mapping[str, Any]) -> str:
     said = " · ".join(one for one in (subject["name"] or row.get("title_zh"), subject["title_zh"]) if one)
     said_en = row.get("title_en") or subject["title_en"]
     key = " ".join(f"<code>{escape(name)} = {escape(value)}</code>" for name, value in subject["key"].items())
-    values = "".join(f"<div><b>{_value(row.get(name))}</b><span>{escape(name)}</span></div>" for name in names)
+    values = "".join(f"<div><b>{value_text(row.get(name))}</b><span>{escape(name)}</span></div>" for name in names)
     verdict = report["verdict"]
     kind, mark = {True: ("good", "✓"), False: ("bad", "✗"), None: ("open", "–")}[verdict["is_equal"]]
     problems = "".join(
@@ -80,10 +74,6 @@ def _header(report: Mapping[str, Any]) -> str:
         f'<div class="verdict {kind}"><i>{mark}</i><p>{escape(verdict["zh"])}。<small>{escape(verdict["en"])}.</small>'
         f"</p></div>{problems}</header>"
     )
-
-
-def _heading(zh: str, en: str) -> str:
-    return f"<h2>{zh}<small>{en}</small></h2>"
 
 
 def _tree(report: Mapping[str, Any]) -> str:
@@ -111,7 +101,7 @@ def _tree(report: Mapping[str, Any]) -> str:
         mark = {True: '<span class="eq">=</span>', False: '<span class="ne">≠</span>', None: ""}[one["is_equal"]]
         wide = _WIDTHS.get(one["width"])
         note = f'<span class="wide">{wide[0]} {wide[1]}</span>' if wide else ""
-        rows = _table(one["rows"], one["columns"], set())
+        rows = table(one["rows"], one["columns"], set())
         more = f'<p class="legend">共 {one["rows_count"]:,} 行，列出 {len(one["rows"])} 行 shown</p>' if (
             one["rows_count"] > len(one["rows"])) else ""  # fmt: skip
         below = "".join(node(child, depth + 1) for child in one["reads"])
@@ -131,7 +121,7 @@ def _rules(one: Mapping[str, Any]) -> str:
     return (
         f'<div id="{_anchor(one["relation"])}" class="file rule"><b>{escape(str(one["file"]))}</b> <span class="name">'
         f'{escape(one["relation"])}</span> <span class="hash">sha256 {one["sha256"]}</span></div>'
-        f"{_table(rows, list(rows[0]) if rows else [], set(one['used']))}"
+        f"{table(rows, list(rows[0]) if rows else [], set(one['used']))}"
         + (f'<p class="legend">… {more} more</p>' if more > 0 else "")
     )
 
@@ -153,7 +143,7 @@ def _landed(one: Mapping[str, Any]) -> str:
             f'<div class="file"><b>{escape(file["file_id"])}</b> · {file["lines_count"]:,} 行 lines {state}{why}<br>'
             f'<span class="hash">{escape(str(file.get("source_name", "")))} · {file.get("size_bytes", 0):,} bytes · sha256 '
             f"{escape(str(file.get('sha256', '')))} · {escape(str(file.get('extracted_at', '')))}</span></div>"
-            f'{_table(rows, columns, used)}<details><summary class="legend">原文 as it stands in the file</summary>'
+            f'{table(rows, columns, used)}<details><summary class="legend">原文 as it stands in the file</summary>'
             f"<pre>{escape(text)}</pre></details>"
         )
     others = [file for file in one["files"] if not file["lines"]]
@@ -162,7 +152,7 @@ def _landed(one: Mapping[str, Any]) -> str:
                  "sha256": file.get("sha256")} for file in others]  # fmt: skip
         parts.append(
             f'<details><summary class="legend">另有 {len(others):,} 个文件 more files</summary>'
-            f"{_table(rows, ['file', 'lines', 'as received', 'sha256'], set())}</details>"
+            f"{table(rows, ['file', 'lines', 'as received', 'sha256'], set())}</details>"
         )
     return (
         f'<h3 id="{_anchor(one["relation"])}">{escape(one["title_zh"])} <small>{escape(one["title_en"])}</small>'
@@ -180,7 +170,7 @@ def _place(line: Mapping[str, Any]) -> str:
 def _notes(notes: Sequence[Mapping[str, Any]]) -> str:
     return "".join(
         f'<details><summary class="legend">夜间运行的记录 noted by the nightly: <span class="name">{escape(one["relation"])}'
-        f"</span> · {one['rows_count']:,}</summary>{_table(one['rows'], list(one['rows'][0]) if one['rows'] else [], set())}"
+        f"</span> · {one['rows_count']:,}</summary>{table(one['rows'], list(one['rows'][0]) if one['rows'] else [], set())}"
         "</details>"
         for one in notes
     )
@@ -217,52 +207,34 @@ def _vouching(about: Mapping[str, Any]) -> str:
                         f'{escape(str(evaluation["decided_at"] or ""))} · {escape(str(evaluation["reason"] or ""))}'))  # fmt: skip
     if about["anchor"]:
         entries.append(("锚 anchor", f'<span class="hash">{escape(about["anchor"]["line"])}</span>'))
-    return f"<dl>{''.join(f'<dt>{name}</dt><dd>{value}</dd>' for name, value in entries)}</dl>"
+    listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in entries)
+    return f"<dl>{listed}</dl>{_checks_on_the_way(about['checks_on_the_way'])}"
+
+
+def _checks_on_the_way(checks: Sequence[Mapping[str, Any]] | None) -> str:
+    """Every single check of what the trace went through; open when one of them did not pass."""
+    if checks is None:
+        return '<p class="legend">此版本未保存逐项检查结果 this version does not carry the results of single checks</p>'
+    failed = sum(not one["is_passed"] for one in checks)
+    rows = [
+        {
+            "检查 check": f"{one['title_zh']} {one['title_en']}", "对象 entity": one["entity"],
+            "程度 severity": one["severity"], "通过 passed": one["is_passed"], "实际 observed": one["observed"],
+            "要求 expected": one["expected"], "时间 checked at": str(one["checked_at"]),
+        }
+        for one in checks
+    ]  # fmt: skip
+    return (
+        f"<details{' open' if failed else ''}><summary>途经检查 checks on the way: {len(checks) - failed:,} / "
+        f"{len(checks):,} 通过 passed</summary>{table(rows, list(rows[0]) if rows else [], set())}</details>"
+    )
 
 
 def _footer(report: Mapping[str, Any]) -> str:
-    made = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     subject = report["subject"]
     key = " ".join(f"{name}={value}" for name, value in subject["key"].items())
     command = f"oneledger trace {subject['relation']} {key} --version {report['provenance']['version']}"
-    return f"<footer>{made} · <code>{escape(command)}</code></footer>"
-
-
-def _table(rows: Sequence[Mapping[str, Any]], columns: Iterable[str], used: set[str]) -> str:
-    if not rows:
-        return ""
-    names = [one for one in dict.fromkeys([*columns, *rows[0]]) if any(row.get(one) is not None for row in rows)]
-    head = "".join(f"<th{_class(one in used)}>{escape(one)}</th>" for one in names)
-    body = "".join(f"<tr>{''.join(_cell(row.get(one), one in used) for one in names)}</tr>" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _class(is_used: bool) -> str:
-    return ' class="used"' if is_used else ""
-
-
-def _cell(value: Any, is_used: bool) -> str:
-    kinds = ["used"] if is_used else []
-    if value is None:
-        kinds.append("null")
-    elif isinstance(value, int | float | decimal.Decimal) and not isinstance(value, bool):
-        kinds.append("n")
-    elif len(str(value)) > _LONG:
-        kinds.append("long")
-    classes = " ".join(kinds)
-    return f'<td class="{classes}">{_value(value)}</td>' if kinds else f"<td>{_value(value)}</td>"
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "是 yes" if value else "否 no"
-    if isinstance(value, float | decimal.Decimal):
-        return f"{value:,.6f}".rstrip("0").rstrip(".")
-    if isinstance(value, int):
-        return f"{value:,}"
-    return escape(str(value))
+    return footer(command)
 
 
 def _anchor(name: str) -> str:

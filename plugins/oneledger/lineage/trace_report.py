@@ -75,7 +75,8 @@ def trace(
         ]
         described = [_described(tracer, one) for one in steps if one.relation.kind == "model"]
         batches = sorted({file["batch_id"] for end in ends for file in end["files"]})
-        about = provenance(tracer.connection, settings, published, batches, run)
+        passed_through = [*tracer.steps, *(str(end["entity"]) for end in ends if end["entity"])]
+        about = provenance(tracer.connection, settings, published, batches, run, passed_through)
     unequal = [one["relation"] for one in described if one["is_equal"] is False]
     problems = [f"{name} does not come again out of the rows that were found" for name in unequal]
     problems += [problem for end in ends for problem in end["problems"]]

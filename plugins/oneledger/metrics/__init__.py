@@ -5,6 +5,7 @@ outside: names are looked up, values are bound. What MetricFlow's own command li
 """
 
 from oneledger.metrics.catalogue import MetricCatalogue, find_metric, list_dimensions, list_metrics, load_metrics
+from oneledger.metrics.compiling import warm_up
 from oneledger.metrics.definitions import Dimension, Metric
 from oneledger.metrics.filters import OPERATORS, Filter
 from oneledger.metrics.querying import MetricAnswer, MetricColumn, query_metrics
@@ -22,4 +23,5 @@ __all__ = [
     "list_metrics",
     "load_metrics",
     "query_metrics",
+    "warm_up",
 ]

@@ -54,6 +54,12 @@ def compile_question(catalogue: MetricCatalogue, question: Question) -> str:
         return statement
 
 
+def warm_up(catalogue: MetricCatalogue) -> None:
+    """Import MetricFlow and read the definitions, which takes three seconds; worth doing before anybody waits."""
+    with _lock:
+        _engine(catalogue.key or catalogue.version, catalogue.content)
+
+
 def _compiled(engine: Any, question: Question) -> str:
     from metricflow.engine.metricflow_engine import MetricFlowQueryRequest
     from metricflow_semantics.errors.error_classes import InformativeUserError

@@ -15,9 +15,9 @@ _COMPARISONS = {"=": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="
 _LISTS = {"in": "in", "not in": "not in"}
 _TESTS = {"is null": "is null", "is not null": "is not null"}
 OPERATORS = (*_COMPARISONS, *_LISTS, *_TESTS)
-_WRITTEN = re.compile(r"^\s*(?P<name>[a-z_]+)\s*(?P<operator>!=|<=|>=|=|<|>)\s*(?P<value>.*)$", re.DOTALL)
+_WRITTEN = re.compile(r"^\s*(?P<name>[a-z_0-9]+)\s*(?P<operator>!=|<=|>=|=|<|>)\s*(?P<value>.*)$", re.DOTALL)
 _WRITTEN_WORDS = re.compile(
-    r"^\s*(?P<name>[a-z_]+)\s+(?P<operator>not in|in|is not null|is null)(?:\s+(?P<value>.*))?$", re.DOTALL
+    r"^\s*(?P<name>[a-z_0-9]+)\s+(?P<operator>not in|in|is not null|is null)(?:\s+(?P<value>.*))?$", re.DOTALL
 )
 _BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import decimal
 from collections.abc import Sequence
@@ -70,6 +71,7 @@ def query_metrics(
     end_on: dt.date | None = None,
     order_by: Sequence[str] = (),
     limit: int | None = None,
+    connection: duckdb.DuckDBPyConnection | None = None,
 ) -> MetricAnswer:
     """The values of metrics in a published version.
 
@@ -82,6 +84,7 @@ def query_metrics(
             would look like a small one.
         order_by: names of the answer's columns, with ``-`` before them for the largest first; then the groups in order.
         limit: at most so many rows; 1 or more.
+        connection: one that ``open_version`` gave for this version, when the caller holds it; else one is opened.
 
     Returns:
         One row a group. Values are null, never 0, where nothing was reported.
@@ -116,8 +119,8 @@ def query_metrics(
         limit=limit,
     )
     sql = compile_question(catalogue, question)
-    with open_version(settings, version) as connection:
-        cursor = _run(connection, sql, parameters)
+    with contextlib.nullcontext(connection) if connection else open_version(settings, version) as opened:
+        cursor = _run(opened, sql, parameters)
         found = [column[0] for column in cursor.description or []]
         rows = [_row(dict(zip(found, row, strict=True)), group_names, asked, groups) for row in cursor.fetchall()]
     return MetricAnswer(version.version, version.as_of_on, _columns(groups, asked), rows, sql, parameters)

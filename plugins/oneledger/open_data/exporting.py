@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -160,7 +161,7 @@ def _write(
     table: PublicTable,
     rule: SuppressionRule,
     folder: Path,
-    described: dict[str, dict[str, object]],
+    described: dict[str, dict[str, Any]],
     *,
     is_total: bool,
 ) -> Resource:
@@ -187,15 +188,15 @@ def _write(
         name=name,
         table=table,
         is_total=is_total,
-        title_zh=f"{titles.get('title_zh', name)}{suffix_zh}",  # type: ignore[attr-defined]
-        title_en=f"{titles.get('title_en', name)}{suffix_en}",  # type: ignore[attr-defined]
+        title_zh=f"{titles.get('title_zh', name)}{suffix_zh}",
+        title_en=f"{titles.get('title_en', name)}{suffix_en}",
         description=str(about.get("description", "")) if not is_total else f"One row a group of {table.resource}.",
         columns=columns,
         described={
             column: (
                 one["meta"].get("title_zh", column), one["meta"].get("title_en", column), one["description"]
             )
-            for column, one in about.get("columns", {}).items()  # type: ignore[attr-defined]
+            for column, one in about.get("columns", {}).items()
         },
         primary_key=tuple(key),
         rows_count=rows_count,
@@ -218,7 +219,7 @@ def _hash_and_size(path: Path) -> tuple[str, int]:
     return hashlib.sha256(content).hexdigest(), len(content)
 
 
-def _described(version: PublishedVersion) -> dict[str, dict[str, object]]:
+def _described(version: PublishedVersion) -> dict[str, dict[str, Any]]:
     """Relation → what its model says of itself and its columns."""
     path = version.path / FOLDER / MODELS_FILE
     if not path.is_file():

@@ -6,10 +6,11 @@ import datetime as dt
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from oneledger.audit.anchors import current_anchor
-from oneledger.outcomes import read_outcomes, read_outcomes_backwards, utc_now
+from oneledger.outcomes import read_outcomes, utc_now
 from oneledger.pipeline.verdict import newest_tries, verdict_of, what_is_missing
 from oneledger.pipeline.withheld import dates_of, grouped_parts, withheld_parts
 from oneledger.publishing.versions import current_version
@@ -19,8 +20,6 @@ from oneledger.warehouse.connection import open_warehouse
 from oneledger.warehouse.lock import lock_holder
 
 _COUNTS = ("received", "accepted", "quarantined", "superseded")
-_INGESTING = ("extract", "load_raw")
-_START_IN_ID = re.compile(r"^(\d{8}T\d{6})Z-")
 _STARTED = re.compile(r"\d{8}T\d{6}")
 
 
@@ -34,29 +33,6 @@ def list_runs(settings: Settings, limit: int | None = None) -> list[dict[str, An
     return runs[:limit]
 
 
-def newest_run(settings: Settings) -> dict[str, Any] | None:
-    """The whole run that left the newest record, as ``list_runs`` shows it; None when there is none.
-
-    Cost follows that run: records are read from the newest backwards, until the moment that the run's id names as its
-    start (an id without one has all records read).
-    """
-    grouped: dict[str, list[dict[str, Any]]] = {}
-    found: str | None = None
-    for record in read_outcomes_backwards(settings.outcomes_dir):
-        if found is not None and record["started_at"] < _start_of(found):
-            break
-        grouped.setdefault(record["run_id"], []).append(record)
-        if found is None and record["step"] not in _INGESTING:
-            found = record["run_id"]
-    return _run(found, grouped[found][::-1]) if found is not None else None
-
-
-def _start_of(run_id: str) -> str:
-    """The start that an id names, as outcome records write instants; the beginning of time when it names none."""
-    named = _START_IN_ID.match(run_id)
-    if named is None:
-        return ""
-    return dt.datetime.strptime(named[1], "%Y%m%dT%H%M%S").replace(tzinfo=dt.UTC).isoformat()
 def newest_runs(settings: Settings, limit: int) -> list[dict[str, Any]]:
     """The newest runs as ``list_runs`` tells them, read from the newest records only, however many nights there were.
 
@@ -65,16 +41,31 @@ def newest_runs(settings: Settings, limit: int) -> list[dict[str, Any]]:
     grouped: dict[str, list[dict[str, Any]]] = {}
     since = ""
     for path in sorted(settings.outcomes_dir.glob("*/*.json"), key=lambda found: found.name, reverse=True):
-        if since and path.name[: len(since)] < since:
+        if path.name[: len(since)] < since:
             break
         record = json.loads(path.read_text(encoding="utf-8"))
-        if record["run_id"] not in grouped and len(grouped) == limit:
-            begun = [started[0] for run_id in grouped if (started := _STARTED.match(run_id))]
-            since = since or min(begun, default=path.name)
-            continue
+        if record["run_id"] not in grouped and len(grouped) >= limit:
+            since = sorted(_began(run_id, path) for run_id in (*grouped, record["run_id"]))[-limit]
         grouped.setdefault(record["run_id"], []).append(record)
-    runs = [_run(run_id, records[::-1]) for run_id, records in grouped.items()]
-    return sorted(runs, key=lambda one: str(one["started_at"]), reverse=True)
+    # Of a run that began before, only a part was read.
+    whole = {run_id: records for run_id, records in grouped.items() if _began(run_id, None) >= since}
+    runs = [_run(run_id, records[::-1]) for run_id, records in whole.items()]
+    return sorted(runs, key=lambda one: str(one["started_at"]), reverse=True)[:limit]
+
+
+def _began(run_id: str, path: Path | None) -> str:
+    """When a run began, by its id; else when the record ``path`` was made, for ids of another form."""
+    match = _STARTED.match(run_id)
+    return match[0] if match else path.name if path else "9"
+
+
+def newest_run(settings: Settings) -> dict[str, Any] | None:
+    """The newest run that is whole (`oneledger ingest` alone is not) as ``list_runs`` tells it, or None."""
+    for limit in (2, 20):
+        whole = [one for one in newest_runs(settings, limit) if one["is_whole"]]
+        if whole:
+            return whole[0]
+    return next((one for one in list_runs(settings) if one["is_whole"]), None)
 
 
 def show_run(settings: Settings, run_id: str) -> dict[str, Any]:
@@ -124,7 +115,7 @@ def _run(run_id: str, records: list[dict[str, Any]]) -> dict[str, Any]:
     ended = max(record["ended_at"] or record["started_at"] for record in records)
     admitted = [record for record in records if record["step"] == "admit"]
     published = [record for record in records if record["step"] == "publish"]
-    is_whole = any(record["step"] not in _INGESTING for record in records)
+    is_whole = any(record["step"] not in ("extract", "load_raw") for record in records)
     seconds = (dt.datetime.fromisoformat(ended) - dt.datetime.fromisoformat(started)).total_seconds()
     return {
         "run_id": run_id,

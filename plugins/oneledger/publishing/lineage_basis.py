@@ -7,6 +7,7 @@ Written into ``<version>/lineage/``:
                   descriptions, and the types of its columns
 ``semantic_manifest.json``   the metrics of the marts as the build read them (``oneledger.metrics`` answers from it)
 ``seeds/*.csv``   the bytes of every seed: rules and reference tables
+``checks.parquet``  the result of every single check of the gates that let the version through
 ``inputs/<schema>.<table>/<part>.parquet``   what the models read and no model makes: the admitted rows with their row
                   identity, and what the nightly noted about sources. Part ``all``, or a month (``yyyy-mm``) of a large
                   table; a part that did not change is shared with the version before, not copied
@@ -33,6 +34,7 @@ from oneledger.warehouse.semantic_manifest import last_semantic_manifest
 
 FOLDER = "lineage"
 MODELS_FILE = "models.json"
+CHECKS_FILE = "checks.parquet"
 SEMANTIC_MANIFEST_FILE = "semantic_manifest.json"
 SEEDS_DIR = "seeds"
 INPUTS_DIR = "inputs"
@@ -87,12 +89,47 @@ def write_lineage(
     parts = [
         part for relation in inputs for part in _write_input(connection, version_folder, relation, known, previous)
     ]
+    _write_checks(connection, folder / CHECKS_FILE)
     content = {
         "models": [_described(connection, one) for one in built if one.materialized != "macro"],
         "inputs": [{"relation": one, "columns": _columns(connection, _source_of(one))} for one in inputs],
     }
     (folder / MODELS_FILE).write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return [{**asdict(one), "file": one.file} for one in parts]
+
+
+def _write_checks(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    known = connection.execute(
+        "select count(*) from duckdb_tables() where database_name = current_database() and schema_name = 'checks'"
+        " and table_name in ('gate', 'result')"
+    ).fetchall()
+    if known[0][0] < 2:
+        return  # no gate was ever run on this warehouse
+    connection.execute(
+        "copy (select result.gate, result.check_id, result.entity, result.title_zh, result.title_en, result.severity,"
+        " result.is_passed, result.observed, result.expected, result.checked_at, result.run_id"
+        " from checks.result as result inner join checks.gate as gate"
+        " on result.gate = gate.gate and result.run_id = gate.run_id"
+        " order by result.is_passed, result.severity, result.gate desc, result.check_id, result.entity)"
+        f" to '{str(path).replace(chr(39), chr(39) * 2)}' ({_PARQUET})"
+    )
+
+
+def described_alike(one: Path, other: Path) -> bool:
+    """Whether two version folders tell the same of their models: descriptions, titles, types, what each reads.
+
+    The SQL is left out: of an incremental model it is that of the last full build, and what counts of it shows in the
+    content.
+    """
+    return _told(one) == _told(other)
+
+
+def _told(version_folder: Path) -> Any:
+    path = version_folder / FOLDER / MODELS_FILE
+    if not path.is_file():
+        return None
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return [{key: value for key, value in model.items() if key != "sql"} for model in content["models"]]
 
 
 def _described(connection: duckdb.DuckDBPyConnection, one: BuiltModel) -> dict[str, Any]:

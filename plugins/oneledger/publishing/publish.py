@@ -22,7 +22,7 @@ from oneledger.outcomes import Outcome, record_outcome
 from oneledger.publishing.build import finish_manifest, sync, write_version
 from oneledger.publishing.evaluation_basis import is_input
 from oneledger.publishing.lineage_basis import FOLDER as LINEAGE_DIR
-from oneledger.publishing.lineage_basis import SEMANTIC_MANIFEST_FILE
+from oneledger.publishing.lineage_basis import SEMANTIC_MANIFEST_FILE, described_alike
 from oneledger.publishing.published_state import note_published
 from oneledger.publishing.versions import (
     CURRENT,
@@ -122,7 +122,12 @@ def _publish(connection: duckdb.DuckDBPyConnection, settings: Settings, run_id: 
     partial.mkdir(parents=True)
     manifest = write_version(connection, settings, partial, run_id=run_id, previous=previous)
     manifest["gates"] = _answers_of_gates(connection)
-    if previous and previous.content_hash == manifest["content_hash"] and _evaluates_alike(previous.manifest, manifest):
+    if (
+        previous
+        and previous.content_hash == manifest["content_hash"]
+        and _evaluates_alike(previous.manifest, manifest)
+        and described_alike(previous.path, partial)
+    ):
         shutil.rmtree(partial)
         note_published(connection, settings, previous.version)
         seal_rules(settings, previous)

@@ -24,8 +24,8 @@ from oneledger.warehouse.control import create_control_tables
 from oneledger.warehouse.entity_admission import BatchCounts, CountsDoNotReconcileError, EntityAdmission
 from oneledger.warehouse.expected import note_expected
 from oneledger.warehouse.lock import writer_lock
-from oneledger.warehouse.reader_copies import write_reader_copies
 from oneledger.warehouse.outcomes_due import note_outcomes_due, write_outcomes_due
+from oneledger.warehouse.reader_copies import write_reader_copies
 from oneledger.warehouse.registration import (
     AdmissionPlan,
     UnusableBatchError,

@@ -1,4 +1,4 @@
-"""The charts of one app's page: rows of the marts in the visitor's words, drawn; None where there is nothing to draw."""
+"""The charts of one app's page, in the visitor's words; None where there is nothing to draw."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 
 from oneledger.charts import stars, usage, waterfall
 from oneledger.charts.render import svg
-from oneledger.web import formats, words
+from oneledger.web import formats
 from oneledger.web.language import Language
 from oneledger.web.page import Page
 from oneledger.web.queries.app_usage import Quarter
+from oneledger.web.terms import TERMS, term
 
 Row = dict[str, Any]
 _SIGNS = {"listed": "▲", "delisted": "▼", "promotion": "◆"}
@@ -82,7 +83,8 @@ def days(page: Page, about: Row, rows: Sequence[Row], events: Sequence[Row], qua
     ]
     marks = _marks(page, events, quarter.first_on, quarter.last_on + _ONE_DAY)
     title = page.t(
-        f"{_name(about)}：{quarter.name} 各发布端日访客", f"{_name(about)}: daily visitors by release end, {quarter.name}"
+        f"{_name(about)}：{quarter.name} 各发布端日访客",
+        f"{_name(about)}: daily visitors by release end, {quarter.name}",
     )
     return svg(usage.app_by_day(values, marks, bands, in_wan=_in_wan(page)), title=title)
 
@@ -101,7 +103,9 @@ def channel(page: Page, rows: Sequence[Row]) -> str | None:
     ]
     weak_below = rows[-1]["weak_below_share"]
     label = page.t(f"偏低线 {formats.rate(weak_below, 0)}", f"weak under {formats.rate(weak_below, 0)}")
-    title = page.t("浙里办访客占浙里办与独立APP合计的比例", "Share of Zheliban in the visitors of Zheliban and the own APP")
+    title = page.t(
+        "浙里办访客占浙里办与独立APP合计的比例", "Share of Zheliban in the visitors of Zheliban and the own APP"
+    )
     return svg(usage.channel_share(values, weak_below, label), title=title)
 
 
@@ -132,7 +136,7 @@ def history(page: Page, rows: Sequence[Row], banded: Row | None) -> str | None:
         return None
     values = [
         {
-            "run": f"{one['period']} {page.t(*_STATES[one['state']])} {str(one['created_at'])[5:16].replace('T', ' ')}",
+            "run": f"{one['period']}|{page.t(*_STATES[one['state']])} {formats.moment(one['created_at'])}",
             "score": one["score"],
             "text": "★" * one["stars"] if one["stars"] else page.t("无星", "none"),
             "label": f"{one['period']}: {formats.number(one['score'], 2)}",
@@ -170,11 +174,11 @@ def _marks(page: Page, events: Sequence[Row], first_on: dt.date, before: dt.date
 
 
 def _end(page: Page, release_end: str) -> str:
-    return words.word(release_end, "end", page.language)
+    return term(page.language, "release_end", release_end)
 
 
 def _end_order(release_end: str) -> tuple[int, str]:
-    known = list(words.ENDS)
+    known = list(TERMS["release_end"])
     return (known.index(release_end) if release_end in known else len(known), release_end)
 
 

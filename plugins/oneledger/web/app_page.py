@@ -11,11 +11,12 @@ from oneledger.evaluation.explaining import explain_in
 from oneledger.evaluation.runs import evaluation_runs
 from oneledger.settings import ConfigurationError
 from oneledger.warehouse.evaluation_runs import EvaluationRun
-from oneledger.web import app_charts, evaluated
+from oneledger.web import app_charts, evaluated, formats
 from oneledger.web.evaluated import Standing
 from oneledger.web.page import Page
 from oneledger.web.queries import app_usage, one_app
 from oneledger.web.queries.app_usage import Quarter
+from oneledger.web.queries.overview import data_day
 from oneledger.web.why_stars import Sentence, measured, why
 
 Row = dict[str, Any]
@@ -62,6 +63,7 @@ class AppPage:
     promotions: list[Row]
     quarter: Quarter
     quarters: list[Quarter]
+    days: list[Row]
     days_missing: int
     channel_months: list[Row]
     channel_matters: list[Row]
@@ -76,6 +78,19 @@ class AppPage:
     points_chart: str | None
     history_chart: str | None
 
+    @property
+    def channel_numbers(self) -> list[tuple[str, Any, Any, str]]:
+        """The numbers of the chart of shares, the newest month first."""
+        return [
+            (
+                formats.month(one["month"]),
+                one["zheliban_visitors_count"],
+                one["own_app_visitors_count"],
+                formats.rate(one["zheliban_share"]),
+            )
+            for one in reversed(self.channel_months)
+        ]
+
     @classmethod
     def of(cls, page: Page, app_id: str, quarter_name: str | None) -> AppPage | None:
         """The page of this app; None when the version does not know it."""
@@ -83,7 +98,7 @@ class AppPage:
         about = one_app.registry(reading, app_id)
         if about is None:
             return None
-        as_of_on = reading.version.as_of_on
+        as_of_on = data_day(reading)
         quarter = Quarter.named(quarter_name) if quarter_name else Quarter.of(as_of_on)
         months = app_usage.months(reading, app_id)
         events = app_usage.events(reading, app_id)
@@ -110,6 +125,7 @@ class AppPage:
             promotions=app_usage.promotions(reading, app_id),
             quarter=quarter,
             quarters=_quarters(months, as_of_on, quarter),
+            days=days,
             days_missing=len({one["usage_on"] for one in days if one["is_listed"] and not one["is_reported"]}),
             channel_months=channel,
             channel_matters=app_usage.channel_matters(reading, app_id) if channel else [],
@@ -172,17 +188,8 @@ def _history(page: Page, app_id: str) -> list[Row]:
     decided = [one for one in runs if one.state != "draft"]
     newest = max((_moment(one) for one in decided), default="")
     shown = [*decided, *[one for one in runs if one.state == "draft" and _moment(one) > newest][-1:]]
-    rows = []
-    for run in sorted(shown, key=lambda one: (one.record["round"]["period_end_on"], _moment(one))):
-        found = page.reading.remembered(("app", app_id, "in run", run.run_id), lambda run=run: _in_run(page, run, app_id))
-        rows.append(
-            {
-                "run_id": run.run_id, "period": run.period, "state": run.state, "decided_at": run.decision.get("decided_at"),
-                "decided_by": run.decision.get("name"), "created_at": run.record["created_at"],
-                "rule_version": run.record["rule_version"], **found,
-            }  # fmt: skip
-        )
-    return rows
+    shown.sort(key=lambda one: (one.record["round"]["period_end_on"], _moment(one)))
+    return [_in_run(page, run, app_id) for run in shown]
 
 
 def _moment(run: EvaluationRun) -> str:
@@ -190,10 +197,22 @@ def _moment(run: EvaluationRun) -> str:
 
 
 def _in_run(page: Page, run: EvaluationRun, app_id: str) -> Row:
-    with evaluated.open_run_of(page.settings, run).reading() as tables:
-        found = tables.rows("select stars, score, status, reason_zh, reason_en from app_stars where app_id = ?", [app_id])
-    out_of_scope = {"stars": None, "score": None, "status": "not_applicable", "reason_zh": None, "reason_en": None}
-    return found[0] if found else out_of_scope
+    """What became of the app in a run, and what became of the run."""
+
+    def make() -> Row:
+        with evaluated.open_run_of(page.settings, run).reading() as tables:
+            found = tables.rows("select stars, score, status from app_stars where app_id = ?", [app_id])
+        return found[0] if found else {"stars": None, "score": None, "status": "not_applicable"}
+
+    return {
+        "run_id": run.run_id,
+        "period": run.period,
+        "state": run.state,
+        "decided_at": run.decision.get("decided_at"),
+        "decided_by": run.decision.get("name"),
+        "created_at": run.record["created_at"],
+        **page.reading.remembered(("app", app_id, "in run", run.run_id), make),
+    }
 
 
 def _totals(months: Sequence[Row]) -> list[Row]:

@@ -1,4 +1,4 @@
-"""How the last run ended, from its outcome records: live, so that a failed night shows although nothing was published."""
+"""How the last run ended, from its outcome records: a failed night shows although it published nothing."""
 
 from __future__ import annotations
 

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Query
+from pydantic import BeforeValidator
 
 from oneledger.web.reading import Reading, Row
 
 ROWS = 50
+
+# A form sends a choice that was not made, and a field that was left empty, as "".
+NOT_GIVEN = BeforeValidator(lambda value: None if value == "" else value)
 
 PageNumber = Annotated[int, Query(alias="page", ge=1, le=100_000, description="which page of the list")]
 SearchText = Annotated[str, Query(alias="q", max_length=80, description="part of a name or number")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from oneledger.web import words
 from oneledger.web.language import Language
 
 # GB/T 2260 for the city and its counties.
@@ -14,7 +15,10 @@ _DISTRICTS = {
 }  # fmt: skip
 
 TERMS: dict[str, dict[str, tuple[str, str]]] = {
-    "level": {"city": ("市本级", "city"), "county": ("县区", "county"), "province": ("省级", "province")},
+    "level": words.LEVELS,
+    "side": words.SIDES,
+    "family": words.FAMILIES,
+    "disposition": words.DISPOSITIONS,
     "district": _DISTRICTS,
     "stage": {
         "declared": ("申报", "declared"), "reviewed": ("审核", "reviewed"), "implementing": ("实施", "implementing"),
@@ -22,16 +26,13 @@ TERMS: dict[str, dict[str, tuple[str, str]]] = {
         "missing": ("无阶段记录", "no stage recorded"),
     },
     "stage_state": {
-        "completed": ("已完成", "completed"), "current": ("当前", "current"), "not_recorded": ("无记录", "not recorded"),
+        "completed": ("已完成", "completed"), "current": ("当前", "current"),
+        "not_recorded": ("无记录", "not recorded"),
         "not_reached": ("未到达", "not reached"),
     },
-    "family": {
-        "major_application": ("重大应用类", "major application"),
-        "application_system": ("应用系统类", "application system"),
-        "infrastructure": ("基础设施类", "infrastructure"), "operations": ("运维类", "operations"),
-    },
     "funding_source": {
-        "it_special_fund": ("信息化专项资金", "IT special fund"), "department_budget": ("部门预算", "department budget"),
+        "it_special_fund": ("信息化专项资金", "IT special fund"),
+        "department_budget": ("部门预算", "department budget"),
         "upper_level_grant": ("上级补助", "upper-level grant"), "self_raised": ("自筹", "self-raised"),
     },
     "scope_reason": {
@@ -71,7 +72,6 @@ TERMS: dict[str, dict[str, tuple[str, str]]] = {
         "open": ("待审批", "waiting for approval"), "approved": ("已批待开通", "approved, not opened"),
         "rejected": ("已驳回", "rejected"), "opened": ("已开通", "opened"),
     },
-    "side": {"service": ("服务侧", "service"), "governance": ("治理侧", "governance")},
     "funding_state": {
         "not_published": ("一本账未发布", "ledger not published"), "published": ("待下达", "waiting for release"),
         "released": ("待到账", "waiting for arrival"), "arrived": ("待支出", "waiting to be spent"),
@@ -121,6 +121,45 @@ TERMS: dict[str, dict[str, tuple[str, str]]] = {
         "data_before_remedy": ("事实早于整改", "its facts are from before the remedy"),
         "members_not_judged": ("部分成员未能判定", "some members could not be judged"),
         "found_value_unknown": ("发现时的值未知", "the value when found is unknown"),
+    },
+    "step": {
+        "extract": ("取数", "extraction"), "load_raw": ("装载", "loading"), "admit": ("准入", "admission"),
+        "gate_sources": ("来源闸门", "gate of the sources"), "build_models": ("建模", "building"),
+        "gate_marts": ("集市闸门", "gate of the marts"), "publish": ("发布", "publishing"),
+    },
+    "portal": {
+        "zheliban": ("浙里办", "Zheliban"), "zhezhengding": ("浙政钉", "Zhezhengding"),
+        "standalone_app": ("独立APP", "own APP"),
+    },
+    "release_end": {
+        "zheliban_app": ("浙里办APP", "Zheliban APP"), "zheliban_wechat": ("微信小程序", "WeChat"),
+        "zheliban_alipay": ("支付宝小程序", "Alipay"), "zhezhengding": ("浙政钉", "Zhezhengding"),
+        "standalone_app": ("独立APP", "own APP"),
+    },
+    "listing_state": {
+        "listed": ("在架", "listed"), "delisted": ("已下架", "delisted"), "never_listed": ("从未上架", "never listed"),
+        "unregistered": ("未在IRS注册", "not on IRS"),
+    },
+    "verdict": {
+        "in_use": ("在用", "in use"), "low_use": ("低频", "low use"), "unused": ("无人使用", "unused"),
+        "seasonal": ("季节性", "seasonal"), "new": ("新上架", "new"), "not_listed": ("未上架", "not listed"),
+        "collector_outage": ("采集中断", "collector outage"), "not_measured": ("无度量", "not measured"),
+    },
+    "disposition": {
+        "keep": ("保留", "keep"), "improve": ("整改提升", "improve"), "merge": ("合并", "merge"),
+        "transfer": ("划转", "transfer"), "suspend": ("暂停", "suspend"), "shut_down": ("关停", "shut down"),
+    },
+    "module_kind": {"module": ("模块", "module"), "matter": ("事项", "matter"), "scene": ("场景", "scene")},
+    "suspicion": {
+        "night_visits": ("夜间访问", "night visits"),
+        "spike_before_cut_off": ("截止前突增", "spike before the cut-off"),
+        "visits_without_starts": ("只访问不办件", "visits without starts"),
+        "same_value_day_after_day": ("数值连日不变", "same value day after day"),
+        "one_end_only": ("访客集中一端", "one end only"),
+    },
+    "scoring_method": {
+        "step": ("分档", "step"), "piecewise": ("分段", "piecewise"), "pro_rata": ("按比例", "pro rata"),
+        "deduction": ("扣分", "deduction"),
     },
 }  # fmt: skip
 

@@ -20,7 +20,7 @@ def measured(value: float | None, unit: str) -> Sentence:
     if unit == "visitors_a_day":
         return (f"日均 {value:,.1f} 人次", f"{value:,.1f} visitors a day")
     if unit == "visitors_per_wan_cny":
-        return (f"每万元 {value:,.1f} 人次", f"{value:,.1f} visitors for each CNY 10,000")
+        return (f"每万元 {value:,.1f} 人次", f"{value:,.1f} visitors per CNY 10k")
     if unit == "wan_cny":
         return (f"{value:,.2f} 万元", f"CNY {value * 10_000:,.0f}")
     if unit == "step":
@@ -55,55 +55,46 @@ def why(explained: Mapping[str, Any], units: Mapping[str, str]) -> list[Sentence
             ),
             *_set_aside(explained["indicators"]),
         ]
-    sentences = [_arithmetic(score), *_bands(score["score"], stars)]
+    sentences = [_outcome(score["score"], stars), _arithmetic(score)]
     losses = _losses(explained["indicators"], units)
     if losses:
         sentences.append(losses)
     return [*sentences, *_set_aside(explained["indicators"])]
 
 
-def _arithmetic(score: Mapping[str, Any]) -> Sentence:
-    zh = f"计分指标满分 {score['scored_weight']:g}，得 {score['points']:.2f}，折合百分为 {score['score']:.2f} 分"
-    en = (
-        f"The indicators that count can give {score['scored_weight']:g} points and gave {score['points']:.2f}; "
-        f"out of 100 that is {score['score']:.2f}"
-    )
-    aside = score["not_applicable_weight"] + score["withheld_weight"]
-    if aside:
-        return (
-            f"{zh}；另有 {aside:g} 分权重不计入。",
-            f"{en}; a weight of {aside:g} does not count.",
-        )
-    return (f"{zh}。", f"{en}.")
-
-
-def _bands(score: float, stars: Mapping[str, Any]) -> list[Sentence]:
+def _outcome(score: float, stars: Mapping[str, Any]) -> Sentence:
+    """The score against the band that it reached, and the next one."""
     band, above = stars["band"], stars["next_band"]
-    sentences = []
     if band is not None:
-        sentences.append(
-            (
-                f"{band['stars']}星线为 {band['minimum_score']:g} 分，高出 {stars['points_above_band']:.2f} 分。",
-                f"{band['stars']} stars need {band['minimum_score']:g}; it is {stars['points_above_band']:.2f} above.",
-            )
+        zh = f"得 {score:.2f} 分，{band['stars']} 星：高出 {band['stars']} 星线（{band['minimum_score']:g} 分）"
+        zh += f" {stars['points_above_band']:.2f} 分"
+        en = f"{score:.2f} points, {band['stars']} stars: {stars['points_above_band']:.2f} above the "
+        en += f"{band['minimum_score']:g} that they need"
+    else:
+        zh, en = f"得 {score:.2f} 分，无星", f"{score:.2f} points, no stars"
+    if above is None:
+        return (f"{zh}。", f"{en}.")
+    return (
+        f"{zh}，距 {above['stars']} 星线（{above['minimum_score']:g} 分）还差 {above['points_missing']:.2f} 分。",
+        f"{en}, and {above['points_missing']:.2f} short of {above['stars']} stars ({above['minimum_score']:g}).",
+    )
+
+
+def _arithmetic(score: Mapping[str, Any]) -> Sentence:
+    """How the points of the indicators become a score out of 100."""
+    points, weight = score["points"], score["scored_weight"]
+    aside = score["not_applicable_weight"] + score["withheld_weight"]
+    if not aside:
+        return (
+            f"全部指标都计分，{weight:g} 分中得 {points:.2f} 分。",
+            f"Every indicator counted: {points:.2f} of {weight:g} points.",
         )
-    elif stars["bands"]:
-        lowest = stars["bands"][0]
-        sentences.append(
-            (
-                f"最低的{lowest['stars']}星线为 {lowest['minimum_score']:g} 分，未达到，因此无星。",
-                f"The lowest band, {lowest['stars']} stars, needs {lowest['minimum_score']:g}; it is not reached, "
-                "so there are no stars.",
-            )
-        )
-    if above is not None:
-        sentences.append(
-            (
-                f"距{above['stars']}星（{above['minimum_score']:g} 分）还差 {above['points_missing']:.2f} 分。",
-                f"{above['points_missing']:.2f} are missing to {above['stars']} stars ({above['minimum_score']:g}).",
-            )
-        )
-    return sentences
+    return (
+        f"计分指标 {weight:g} 分中得 {points:.2f} 分，折合百分为 {score['score']:.2f}；"
+        f"其余 {aside:g} 分不计入，不算失分。",
+        f"The indicators that count gave {points:.2f} of {weight:g} points, out of 100 that is {score['score']:.2f}; "
+        f"the other weight of {aside:g} is left out and costs nothing.",
+    )
 
 
 def _losses(indicators: Sequence[Mapping[str, Any]], units: Mapping[str, str]) -> Sentence | None:

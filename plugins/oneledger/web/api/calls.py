@@ -163,11 +163,12 @@ def named_parameters(route: APIRoute) -> tuple[str, ...]:
     return tuple(sorted({one.alias for one in get_flat_dependant(route.dependant).query_params}))
 
 
-def call_for(role: Role, *, takes_filters: bool = False) -> Callable[..., AsyncIterator[Call]]:
+def call_for(role: Role, *, takes_filters: bool = False, has_pages: bool = False) -> Callable[..., AsyncIterator[Call]]:
     """A dependency: a call by a visitor of at least this role.
 
     Args:
         takes_filters: whether parameters that the route does not name are filters on columns; else they are refused.
+        has_pages: whether it goes on by cursor.
     """
 
     visitor_of_role = at_least(role)
@@ -205,7 +206,7 @@ def call_for(role: Role, *, takes_filters: bool = False) -> Callable[..., AsyncI
         async for one in _opened(request, visitor, version, cursor):
             yield one
 
-    return paged_call if takes_filters else call
+    return paged_call if has_pages else call
 
 
 async def _opened(request: Request, visitor: Visitor, version: str, cursor_text: str | None) -> AsyncIterator[Call]:
@@ -213,7 +214,8 @@ async def _opened(request: Request, visitor: Visitor, version: str, cursor_text:
     if cursor is not None:
         if "version" in request.query_params and not cursor.version.startswith(version):
             raise BadQuestionError(
-                [BadParameter("version", version, f"游标属于版本 {cursor.version}；去掉 version。 The cursor is of version "
+                [BadParameter("version", version, f"游标属于版本 {cursor.version}；去掉 version。 "
+                                                  f"The cursor is of version "
                               f"{cursor.version}; leave version away.")]
             )  # fmt: skip
         version = cursor.version
@@ -244,4 +246,5 @@ def _anchor(settings: Settings, reading: Reading) -> str | None:
 
 ViewerCall = Annotated[Call, Depends(call_for(Role.VIEWER))]
 AuditorCall = Annotated[Call, Depends(call_for(Role.AUDITOR))]
-RowsCall = Annotated[Call, Depends(call_for(Role.VIEWER, takes_filters=True))]
+RowsCall = Annotated[Call, Depends(call_for(Role.VIEWER, takes_filters=True, has_pages=True))]
+MetricCall = Annotated[Call, Depends(call_for(Role.VIEWER, takes_filters=True))]

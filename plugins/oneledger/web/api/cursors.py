@@ -51,7 +51,8 @@ def decoded(text: str) -> Cursor:
             raise ValueError(text)
     except (ValueError, TypeError, RecursionError, binascii.Error):
         raise BadQuestionError(
-            [BadParameter("cursor", text, "请使用上一页 links.next 给出的地址。 Take the address in links.next of the page "
+            [BadParameter("cursor", text, "请使用上一页 links.next 给出的地址。 "
+                                          "Take the address in links.next of the page "
                           "before; a cursor is not made by hand.")]
         ) from None  # fmt: skip
     return Cursor(version, question, tuple(after))

@@ -54,14 +54,15 @@ def is_described(route: APIRoute) -> bool:
     return route.path.startswith(PREFIX) and route.include_in_schema
 
 
-_TAKING_FILTERS = {"rows", "apps", "stars", "figures", "findings", "freshness", "quarantine_counts"}
+_TAKING_FILTERS = {"rows", "apps", "stars", "figures", "findings", "freshness", "quarantine_counts", "metric"}
 _FILTERS = {
     "name": "filters",
     "in": "query",
     "required": False,
     "style": "form",
     "explode": True,
-    "description": "Any column of the table: `column=value`, or `column__<operator>=value` with the operators eq, ne, "
-    "gt, gte, lt, lte, in (values joined by commas), contains (text, either case), isnull (true or false).",
+    "description": "Any column of the table (of a metric any dimension): `column=value`, or "
+    "`column__<operator>=value` with the operators eq, ne, gt, gte, lt, lte, in (values joined by commas), contains "
+    "(text, either case; not of metrics), isnull (true or false).",
     "schema": {"type": "object", "additionalProperties": {"type": "string"}},
 }

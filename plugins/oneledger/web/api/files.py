@@ -32,7 +32,9 @@ def csv_bytes(reader: pa.RecordBatchReader, columns: Sequence[Column], *, for_ex
     sink = _Sink()
     if for_excel:
         sink.write(b"\xef\xbb\xbf")
-    schema = pa.schema([pa.field(one.name, _csv_type(field.type)) for one, field in zip(columns, reader.schema)])
+    schema = pa.schema(
+        [pa.field(one.name, _csv_type(field.type)) for one, field in zip(columns, reader.schema, strict=True)]
+    )
     with pa.csv.CSVWriter(sink, schema) as writer:
         for batch in reader:
             writer.write_batch(
@@ -64,7 +66,7 @@ def workbook(
     """
     import xlsxwriter
 
-    target = tempfile.TemporaryFile()
+    target = tempfile.TemporaryFile()  # noqa: SIM115 - it is closed by whoever sends it
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(target, options) as book:
         head = book.add_format({"bold": True, "bg_color": "#DDEBF7", "border": 1})

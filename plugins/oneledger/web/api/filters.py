@@ -117,13 +117,15 @@ def _compared(parameter: str, name: str, operator: str, text: str, column: Colum
         return Condition(f"{target} is {'' if text == 'true' else 'not '}null", (), (column.name,))
     if column.family == "other" or (operator in ("gt", "gte", "lt", "lte") and column.family not in _ORDERED):
         raise BadQuestionError(
-            [BadParameter(name, text, f"{column.name} 是 {column.type}，不能这样比较。 {column.name} is {column.type} and "
+            [BadParameter(name, text, f"{column.name} 是 {column.type}，不能这样比较。 "
+                                      f"{column.name} is {column.type} and "
                           f"cannot be compared by {operator}.")]
         )  # fmt: skip
     if operator == "contains":
         if column.family != "text":
             raise BadQuestionError(
-                [BadParameter(name, text, f"contains 只用于文本，{column.name} 是 {column.type}。 contains is for text; "
+                [BadParameter(name, text, f"contains 只用于文本，{column.name} 是 {column.type}。 "
+                                          f"contains is for text; "
                               f"{column.name} is {column.type}.")]
             )  # fmt: skip
         value = read_value(name, text, column)
@@ -149,7 +151,8 @@ def read_value(name: str, text: str, column: Column) -> Any:
     """
     if len(text) > LONGEST_VALUE or "\0" in text:
         raise BadQuestionError(
-            [BadParameter(name, text, f"最长 {LONGEST_VALUE} 字，不含空字符。 At most {LONGEST_VALUE} characters, and no "
+            [BadParameter(name, text, f"最长 {LONGEST_VALUE} 字，不含空字符。 "
+                                      f"At most {LONGEST_VALUE} characters, and no "
                           "null character.")]
         )  # fmt: skip
     try:

@@ -44,7 +44,8 @@ def chosen_format(asked: Format | None, accept: str) -> Format:
     if best is None:
         ours = ", ".join(one.media_type for one in Format)
         raise HTTPException(
-            406, f"Accept 中没有可提供的格式；可用 {ours}，或参数 format。 None of the formats in Accept; there are {ours}, or say "
+            406, f"Accept 中没有可提供的格式；可用 {ours}，或参数 format。 "
+                 f"None of the formats in Accept; there are {ours}, or say "
             "format=json, csv, parquet or xlsx.",
         )  # fmt: skip
     return best

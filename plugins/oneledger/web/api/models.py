@@ -221,6 +221,23 @@ class ColumnLineage(Provenance):
     uses: Row | None
 
 
+class Metrics(Provenance):
+    """Metrics by name."""
+
+    items: list[Row]
+
+
+class MetricValues(Provenance):
+    """Values of a metric; the state of each value stands in ``<metric>_state`` (docs/metrics.md)."""
+
+    metric: Row
+    dimensions: list[Row]
+    columns: list[Row]
+    items: list[Row]
+    sql: str = Field(description="Gives the values again with `oneledger query` or any DuckDB client.")
+    parameters: Row
+
+
 class QuarantinedRows(Provenance):
     """Rows that were kept out, as they were received (personal numbers masked)."""
 

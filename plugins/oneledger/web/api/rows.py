@@ -78,7 +78,8 @@ def _question(call: Call, relation: Relation, asked: RowsAsked, chosen: Format) 
     problems = []
     if offset > CAPS.offset:
         problems.append(
-            BadParameter("page", str(page), f"按页码最多到第 {CAPS.offset:,} 行，再往后用 links.next。 Paging by number ends at row "
+            BadParameter("page", str(page), f"按页码最多到第 {CAPS.offset:,} 行，再往后用 links.next。 "
+                                            f"Paging by number ends at row "
                          f"{CAPS.offset:,}; follow links.next instead.")
         )  # fmt: skip
     if asked.page and call.cursor:
@@ -103,7 +104,8 @@ def _question(call: Call, relation: Relation, asked: RowsAsked, chosen: Format) 
 def _not_of_this(call: Call) -> BadParameter:
     return BadParameter(
         "cursor", call.request.query_params.get("cursor", ""),
-        "游标属于另一个问题：表、筛选和排序须与取得它时相同。 The cursor is of another question: keep table, filters and sort as they "
+        "游标属于另一个问题：表、筛选和排序须与取得它时相同。 "
+        "The cursor is of another question: keep table, filters and sort as they "
         "were when it was given.",
     )  # fmt: skip
 
@@ -115,7 +117,8 @@ def _check_month(relation: Relation, question: Question, caps: Caps) -> None:
     if not any(relation.date_column in one.columns and one.values for one in question.conditions):
         raise BadQuestionError(
             [BadParameter("month", "", f"{relation.name} 有 {relation.rows_count:,} 行，请给出 month=yyyy-mm 或 "
-                          f"{relation.date_column}。 {relation.name} has {relation.rows_count:,} rows: say month=yyyy-mm, or "
+                          f"{relation.date_column}。 "
+                          f"{relation.name} has {relation.rows_count:,} rows: say month=yyyy-mm, or "
                           f"{relation.date_column}=….")]
         )  # fmt: skip
 
@@ -164,7 +167,8 @@ def _file(
     if question.limit is None and total > most:
         raise HTTPException(
             413,
-            f"共 {total:,} 行，{chosen.value} 最多 {most:,} 行：请用筛选缩小，或用 limit 和 links.next 分页。 The answer has {total:,} rows; "
+            f"共 {total:,} 行，{chosen.value} 最多 {most:,} 行：请用筛选缩小，或用 limit 和 links.next 分页。 "
+            f"The answer has {total:,} rows; "
             f"{chosen.value} takes at most {most:,}: narrow it with filters, or page with limit and links.next.",
         )
     links = _links(call, question, asked, total)

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query
 from fastapi import Path as PathParameter
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, HTMLResponse
 
 from oneledger.publishing.export import write_answer
-from oneledger.web import evaluated, words
+from oneledger.web import evaluated
 from oneledger.web.app_page import AppPage
-from oneledger.web.page import Page, ViewerPage
+from oneledger.web.page import ViewerPage
 from oneledger.web.queries import apps as queries
+from oneledger.web.terms import TERMS, terms_of
 
 router = APIRouter(include_in_schema=False)
 
 # A form sends an empty text for a choice that nobody made.
 _blank = BeforeValidator(lambda given: given or None)
-Code = Annotated[str | None, _blank, Query(pattern=r"^[0-9A-Za-z_.\-]{1,60}$")]
-Wish = Annotated[str | None, _blank, Query(max_length=60)]
+Code = Annotated[Annotated[str, Field(pattern=r"^[0-9A-Za-z_.\-]{1,60}$")] | None, _blank]
+Wish = Annotated[Annotated[str, Field(max_length=60)] | None, _blank]
+QuarterName = Annotated[Annotated[str, Field(pattern=r"^(19|20)\d{2}-Q[1-4]$")] | None, _blank]
 Side = Annotated[Literal["service", "governance"] | None, _blank]
 Stars = Annotated[Literal["5", "4", "3", "none", "withheld", "not_evaluated"] | None, _blank]
 Verdict = Annotated[
@@ -62,8 +63,8 @@ def list_of_apps(
         sort=sort,
         choices=page.reading.remembered(("apps", "choices"), lambda: queries.choices(page.reading, apps)),
         standing=evaluated.standing_of(page.settings, evaluation) if evaluation else None,
-        words=words,
-        word=_word(page),
+        TERMS=TERMS,
+        term=terms_of(page.language),
         asked=_asked(wanted),
     )
 
@@ -99,7 +100,7 @@ def download_apps(
 @router.get("/apps/{app_id}")
 def one_app(
     page: ViewerPage, app_id: AppId,
-    quarter: Annotated[str | None, _blank, Query(pattern=r"^(19|20)\d{2}-Q[1-4]$")] = None,
+    quarter: QuarterName = None,
 ) -> HTMLResponse:  # fmt: skip
     """Everything about one app."""
     shown = AppPage.of(page, app_id, quarter)
@@ -109,7 +110,7 @@ def one_app(
             f"没有编码为 {app_id} 的应用，请在应用列表中查找。 "
             f"There is no app with the code {app_id}; look for it in the list of apps.",
         )
-    return page.show("apps/one.html", app=shown, words=words, word=_word(page))
+    return page.show("apps/one.html", app=shown, term=terms_of(page.language))
 
 
 def _plain(q: str | None) -> str | None:
@@ -120,7 +121,3 @@ def _asked(wanted: queries.Wanted) -> dict[str, Any]:
     """The wishes as parameters of an address."""
     given = {name: value for name, value in asdict(wanted).items() if value is not None}
     return {("end" if name == "release_end" else name): value for name, value in given.items()}
-
-
-def _word(page: Page) -> Callable[[str | None, str], str]:
-    return lambda value, kind: words.word(value, kind, page.language)

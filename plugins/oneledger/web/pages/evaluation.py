@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, HTTPException, Query
 from fastapi import Path as PathParameter
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from oneledger.charts import evaluation as charts
 from oneledger.charts import render
@@ -19,7 +20,7 @@ from oneledger.warehouse.evaluation_runs import EvaluationRun
 from oneledger.web.access import Role
 from oneledger.web.page import EngineerPage, Page, ViewerPage
 from oneledger.web.queries import evaluation as queries
-from oneledger.web.queries.reports import report_of_run
+from oneledger.web.queries.reports import find_report
 
 router = APIRouter(include_in_schema=False)
 
@@ -37,9 +38,11 @@ def evaluation(page: ViewerPage) -> HTMLResponse:
     """The result in force, and every run."""
     runs = list(reversed(evaluation_runs(page.settings)))
     shown = preferred_run(page.settings)
+    live = page.reading.remembered(("live stars",), lambda: queries.live_stars(page.reading)) if shown is None else []
     return page.show(
         "evaluation/index.html",
         runs=runs,
+        live=live,
         shown=shown,
         histogram=_histogram(page, shown) if shown else None,
         withheld=_withheld(page, shown) if shown else None,
@@ -67,9 +70,26 @@ def run(
         chosen={"q": q, "stars": stars, "sort": sort, "page": number},
         superseded_by=queries.superseded_by(page.settings, shown) if shown.state == "superseded" else None,
         in_force=queries.in_force_of_round(page.settings, shown) if shown.state == "draft" else None,
-        report=report_of_run(page.settings, shown.run_id),
+        report=find_report(page.settings, shown.run_id),
         may_decide=page.visitor.role >= Role.ENGINEER,
         decided=decided,
+    )
+
+
+@router.get("/evaluation/runs/{run_id}/results.csv")
+def results_file(
+    page: ViewerPage,
+    run_id: RunName,
+    q: SearchText = "",
+    stars: Literal["", "5", "4", "3", "none", "withheld"] = "",
+    sort: queries.ResultSort = "-score",
+) -> StreamingResponse:
+    """The results of a run as CSV, with the same filter as its page."""
+    shown = _run(page, run_id)
+    return StreamingResponse(
+        queries.results_as_csv(shown, text=q, band=stars or None, sort=sort),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{shown.run_id}.csv"'},
     )
 
 
@@ -183,16 +203,34 @@ def _withheld(page: Page, run: EvaluationRun) -> queries.Withheld:
     return page.reading.remembered(("withheld", run.run_id), lambda: queries.withheld_in(run))
 
 
-def _histogram(page: Page, run: EvaluationRun) -> str:
+@dataclass(frozen=True)
+class Drawn:
+    """A chart and the numbers in it, a row a mark."""
+
+    svg: str
+    rows: list[tuple[Any, ...]]
+
+
+def _bins(page: Page, run: EvaluationRun) -> list[dict[str, Any]]:
+    return page.reading.remembered(("score bins", run.run_id), lambda: queries.score_bins(run, charts.BIN))
+
+
+def _histogram(page: Page, run: EvaluationRun) -> Drawn:
+    bins = _bins(page, run)
     titles = {**band_titles(page), "score": page.t("得分", "score"), "apps": page.t("应用数", "apps")}
     lines = [(f"{stars}★ {score:g}", score) for stars, score in queries.star_cut_offs(run)]
-    return page.reading.remembered(
+    drawn = page.reading.remembered(
         ("histogram", run.run_id, page.language),
         lambda: render.svg(
-            charts.score_histogram(queries.score_bins(run, charts.BIN), lines, titles=titles),
+            charts.score_histogram(bins, lines, titles=titles),
             title=page.t(f"{run.period} 各应用得分分布", f"Scores of the apps, {run.period}"),
         ),
     )
+    rows = [
+        (f"{one['from_score']}–{one['from_score'] + charts.BIN}", titles[one["band"]], one["apps_count"])
+        for one in bins
+    ]
+    return Drawn(drawn, rows)
 
 
 def _before_and_after(page: Page, first: EvaluationRun, second: EvaluationRun) -> str:

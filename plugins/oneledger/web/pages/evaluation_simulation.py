@@ -48,14 +48,18 @@ def simulation(
         result=result,
         item=item,
         is_refused=is_refused,
-        drawn=page.reading.remembered(
-            ("simulation chart", result.draft, page.language), lambda: _drawn(page, result)
-        ) if item.get("ok") else None,
+        drawn=page.reading.remembered(("simulation chart", result.draft, page.language), lambda: _drawn(page, result))
+        if item.get("ok")
+        else None,
         apps=apps[(number - 1) * PAGE_ROWS : number * PAGE_ROWS],
         total=len(apps),
         number=number,
         pages=-(-len(apps) // PAGE_ROWS),
-        draft_query={name: text for name, text in page.request.query_params.multi_items() if name not in ("page", "lang", "family")},
+        draft_query={
+            name: text
+            for name, text in page.request.query_params.multi_items()
+            if name not in ("page", "lang", "family")
+        },
     )
 
 
@@ -65,7 +69,9 @@ def draft(page: ViewerPage, rescale: Rescale = "") -> Response:
     rules, choice = _choice(page, is_rescaled=rescale == "yes")
     result = _simulated(page, rules, choice)
     if result.answer is None:
-        raise HTTPException(404, "没有改动任何数值，草案为空。先在模拟页上改动。 Nothing was changed: change a number first.")
+        raise HTTPException(
+            404, "没有改动任何数值，草案为空。先在模拟页上改动。 Nothing was changed: change a number first."
+        )
     if not result.item["ok"]:
         raise HTTPException(422, f"这份草案不能使用。 This draft is refused: {result.item['problem']}")
     version = page.reading.version.version
@@ -107,8 +113,8 @@ def _simulated(page: Page, rules: RuleSet, choice: queries.Choice) -> queries.Si
 def _drawn(page: Page, result: queries.Simulation) -> str:
     answer = result.answer or {}
     titles = {
-        **band_titles(page), "before": page.t("现行规则", "published rules"), "after": page.t("模拟规则", "chosen rules"),
-        "apps": page.t("应用数", "apps"),
+        **band_titles(page), "before": page.t("现行规则", "published rules"),
+        "after": page.t("模拟规则", "chosen rules"), "apps": page.t("应用数", "apps"),
     }  # fmt: skip
     return render.svg(
         charts.stars_before_and_after(answer["base"]["distribution"], result.item["distribution"], titles=titles),

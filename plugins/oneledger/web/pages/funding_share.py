@@ -1,4 +1,4 @@
-"""The funding share, tried out: three rates in, the share of the budget out, by the rules and the SQL of the version."""
+"""The funding share, tried out: three rates in, the share of the budget out, by the version's own rules and SQL."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query
+from pydantic import Field
 from starlette.responses import HTMLResponse
 
 from oneledger.charts import funding as charts
@@ -20,7 +21,7 @@ from oneledger.evaluation.funding_simulating import (
     TriedRate,
     funding_outcomes,
 )
-from oneledger.web.listing import SearchText
+from oneledger.web.listing import NOT_GIVEN, SearchText
 from oneledger.web.page import Page, ViewerPage
 from oneledger.web.queries import funding as ask
 from oneledger.web.reading import Row
@@ -28,7 +29,16 @@ from oneledger.web.terms import terms_of
 
 router = APIRouter(include_in_schema=False)
 
-Percent = Annotated[float | None, Query(ge=0, le=100, allow_inf_nan=False, description="per cent; the project's own when left out")]
+Percent = Annotated[
+    Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None,
+    NOT_GIVEN,
+    Query(description="per cent; the project's own when left out"),
+]
+Yuan = Annotated[
+    Annotated[Decimal, Field(ge=0, le=10**12, decimal_places=2, allow_inf_nan=False)] | None,
+    NOT_GIVEN,
+    Query(description="yuan; the project's own when left out"),
+]
 RateState = Annotated[State | None, Query(description="reported, missing or not_applicable")]
 
 # Where nobody says anything: round numbers to start from.
@@ -73,10 +83,7 @@ def funding_share(
     online_state: RateState = None,
     usage_state: RateState = None,
     satisfaction_state: RateState = None,
-    budget: Annotated[
-        Decimal | None,
-        Query(ge=0, le=10**12, decimal_places=2, allow_inf_nan=False, description="yuan; the project's own when left out"),
-    ] = None,
+    budget: Yuan = None,
 ) -> HTMLResponse:
     """The simulator."""
     reading = page.reading

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +13,11 @@ from starlette.responses import HTMLResponse
 from oneledger.charts import usage
 from oneledger.charts.render import svg
 from oneledger.evaluation.runs import evaluation_runs
-from oneledger.web import evaluated, formats, words
+from oneledger.web import evaluated, formats
 from oneledger.web.last_night import last_night
 from oneledger.web.page import Page, ViewerPage
 from oneledger.web.queries import overview as queries
+from oneledger.web.terms import TERMS, term, terms_of
 
 router = APIRouter(include_in_schema=False)
 BANDS = ("5", "4", "3", "none", "withheld")
@@ -50,30 +52,34 @@ class StarsNow:
 def overview(page: ViewerPage) -> HTMLResponse:
     """Overview."""
     reading = page.reading
-    month = queries.newest_whole_month(reading.version.as_of_on)
-    figures = reading.remembered(
-        ("overview",),
-        lambda: {
-            "inventory": queries.inventory(reading),
-            "low_use": queries.low_use(reading, month),
-            "clocks": queries.clocks(reading, month),
-            "ledgers": queries.ledgers(reading),
-            "findings": queries.findings(reading),
-            "freshness": queries.freshness(reading),
-            "trend": queries.visitors_by_month(reading),
-        },
-    )
+    month = queries.newest_whole_month(queries.data_day(reading))
+    figures = reading.remembered(("overview",), lambda: _figures(page, month))
+    trend = figures["trend"]
     return page.show(
         "overview.html",
-        **figures,
+        figures=figures,
         month=month,
         night=last_night(page.settings),
         stars_now=_stars_now(page),
         dispositions=_dispositions(page),
         bands=BANDS,
-        drawing=reading.remembered(("overview", "trend", page.language), lambda: _trend(page, figures["trend"])),
-        word=lambda value, kind: words.word(value, kind, page.language),
+        drawing=reading.remembered(("overview", "trend", page.language), lambda: _trend(page, trend)),
+        term=terms_of(page.language),
     )
+
+
+def _figures(page: Page, month: dt.date) -> dict[str, Any]:
+    """What the version alone says."""
+    reading = page.reading
+    return {
+        "inventory": queries.inventory(reading),
+        "low_use": queries.low_use(reading, month),
+        "clocks": queries.clocks(reading, month),
+        "ledgers": queries.ledgers(reading),
+        "findings": queries.findings(reading),
+        "freshness": queries.freshness(reading),
+        "trend": queries.visitors_by_month(reading),
+    }
 
 
 def _stars_now(page: Page) -> StarsNow:
@@ -100,19 +106,19 @@ def _dispositions(page: Page) -> dict[str, int]:
     if evaluation is None:
         return {}
     counts = Counter(evaluation.standings()["disposition"].to_pylist())
-    return {value: counts[value] for value in words.DISPOSITIONS if counts[value]}
+    return {value: counts[value] for value in TERMS["disposition"] if counts[value]}
 
 
 def _trend(page: Page, rows: list[dict[str, Any]]) -> str:
     def label(row: dict[str, Any]) -> str:
-        portal = words.word(row["portal"], "portal", page.language)
+        portal = term(page.language, "portal", row["portal"])
         partial = page.t("，部分日期缺数据", ", days are missing") if row["has_missing_days"] else ""
         return f"{portal} {formats.month(row['month'])}: {formats.number(row['visitors_count'])}{partial}"
 
     points = [
         {
             "month": row["month"].isoformat(),
-            "portal": words.word(row["portal"], "portal", page.language),
+            "portal": term(page.language, "portal", row["portal"]),
             "visitors": row["visitors_count"],
             "is_partial": row["has_missing_days"],
             "label": label(row),

@@ -6,11 +6,12 @@ import datetime as dt
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query
+from pydantic import Field
 from starlette.responses import HTMLResponse
 
 from oneledger.charts import projects as charts
 from oneledger.charts.render import svg
-from oneledger.web.listing import PageNumber, SearchText, cells
+from oneledger.web.listing import NOT_GIVEN, PageNumber, SearchText, cells
 from oneledger.web.page import Page, ViewerPage
 from oneledger.web.queries import project as one
 from oneledger.web.queries import projects as many
@@ -40,21 +41,19 @@ _TERM_OF = {
     "level": "level", "district_code": "district", "stage": "stage", "funding_source": "funding_source",
     "family": "family",
 }  # fmt: skip
-# A form sends an empty choice as ""; that is the same as not choosing.
-Empty = Literal[""]
 
 
 @router.get("/projects")
 def projects(
     page: ViewerPage,
     q: SearchText = "",
-    level: Annotated[Level | Empty, Query()] = "",
-    district: Annotated[str, Query(pattern=r"^(\d{6})?$")] = "",
+    level: Annotated[Level | None, NOT_GIVEN] = None,
+    district: Annotated[Annotated[str, Field(pattern=r"^\d{6}$")] | None, NOT_GIVEN] = None,
     department: Annotated[str, Query(max_length=80)] = "",
-    stage: Annotated[Stage | Empty, Query()] = "",
-    family: Annotated[Family | Empty, Query()] = "",
-    funding_source: Annotated[Source | Empty, Query()] = "",
-    attention: Annotated[Attention | Empty, Query()] = "",
+    stage: Annotated[Stage | None, NOT_GIVEN] = None,
+    family: Annotated[Family | None, NOT_GIVEN] = None,
+    funding_source: Annotated[Source | None, NOT_GIVEN] = None,
+    attention: Annotated[Attention | None, NOT_GIVEN] = None,
     by: Annotated[many.Dimension, Query(description="what the inventory is counted by")] = "level",
     sort: Sort = "-stage_entered_on",
     number: PageNumber = 1,
@@ -65,8 +64,8 @@ def projects(
     stages = reading.remembered(("projects.stages",), lambda: many.stages(reading))
     titled = [{**row, "title": term("stage", row["stage"])} for row in stages]
     wanted = many.ProjectFilter(
-        search=q, level=level or None, district=district or None, department=department or None, stage=stage or None,
-        family=family or None, funding_source=funding_source or None, attention=attention or None,
+        search=q, level=level, district=district, department=department or None, stage=stage, family=family,
+        funding_source=funding_source, attention=attention,
     )  # fmt: skip
     counts_title = page.t("各阶段在库项目数", "Projects by stage")
     days_title = page.t("各阶段历时", "Days a stage takes")
@@ -82,9 +81,7 @@ def projects(
             lambda: svg(charts.stage_counts(titled, page.t), title=counts_title),
         ),
         days_title=days_title,
-        days_rows=cells(
-            titled, "title", "completed_count", "days_median", "days_so_far", "late_count", "judged_count"
-        ),
+        days_rows=cells(titled, "title", "completed_count", "days_median", "days_so_far", "late_count", "judged_count"),
         days_chart=reading.remembered(
             ("projects.days", page.language), lambda: svg(charts.stage_days(titled, page.t), title=days_title)
         ),

@@ -13,6 +13,7 @@ from oneledger.charts import render
 from oneledger.quality.quarantine import Filter, quarantine_counts
 from oneledger.quality.results import check_trends, history_of, latest_results
 from oneledger.web.access import Role
+from oneledger.web.formats import moment
 from oneledger.web.page import Page, ViewerPage
 from oneledger.web.queries import quality as queries
 
@@ -29,9 +30,7 @@ CheckId = Annotated[str, PathParameter(pattern=r"^[0-9A-Za-z_]{1,80}$")]
 def quality(page: ViewerPage, show: Literal["failing", "all"] = "failing") -> HTMLResponse:
     """The newest nights, what fails and since when, what the published version lacks."""
     with queries.kept_results(page.settings) as copies:
-        trends = page.reading.remembered(
-            ("check trends", copies.token), lambda: check_trends(copies.connection)
-        )  # fmt: skip
+        trends = page.reading.remembered(("check trends", copies.token), lambda: check_trends(copies.connection))
         gates = queries.gates(copies)
         counts = quarantine_counts(page.settings, connection=copies.connection)
     failing = [one for one in trends if one["failing_count"]]
@@ -59,7 +58,8 @@ def check(
         latest = [one for one in latest_results(copies.connection) if one["check_id"] == check_id]
         if not latest:
             raise HTTPException(
-                404, f"没有检查 {check_id}，请从质量页选择。 There is no check {check_id}; choose one on the page Quality."
+                404,
+                f"没有检查 {check_id}，请从质量页选择。 There is no check {check_id}; choose one on the page Quality.",
             )
         history = history_of(copies.connection, check_id, entity or None)
         trend = next(one for one in check_trends(copies.connection) if one["check_id"] == check_id)
@@ -71,9 +71,8 @@ def check(
         check=latest[0],
         latest=latest,
         trend=trend,
-        drawn=page.reading.remembered(
-            ("check history", check_id, token, page.language), lambda: _drawn(page, trend)
-        ),  # fmt: skip
+        drawn=page.reading.remembered(("check history", check_id, token, page.language), lambda: _drawn(page, trend)),
+        history_rows=[(moment(one["checked_at"]), one["judged_count"], one["failed_count"]) for one in trend["runs"]],
         entity=entity,
         history=shown[skipped : skipped + queries.PAGE_ROWS],
         total=len(shown),

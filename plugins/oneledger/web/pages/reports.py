@@ -48,22 +48,27 @@ def report_file(
     report = queries.find_report(page.settings, run_id)
     file = report.file(name) if report else None
     if file is None:
-        raise HTTPException(404, "没有这个通报文件，请从通报页选择。 There is no such file of a report; choose one on the page Reports.")
+        raise HTTPException(
+            404, "没有这个通报文件，请从通报页选择。 There is no such file of a report; choose one on the page Reports."
+        )
     content = file.path.read_bytes()
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise HTTPException(
             409,
-            f"文件 {name} 与生成时登记的哈希不符，请重新生成通报。 {name} is not what was made (its SHA-256 differs); make the "
-            f"report again with `oneledger report --run {run_id}`.",
+            f"文件 {name} 与生成时登记的哈希不符，请重新生成通报。 {name} is not what was made (its SHA-256 "
+            f"differs); make the report again with `oneledger report --run {run_id}`.",
         )
     headers = {"ETag": f'"{file.sha256}"'}
     if file.format == "html":
         headers["Content-Security-Policy"] = _CIRCULAR_POLICY
     else:
-        headers["Content-Disposition"] = f'attachment; filename="{_ascii(name)}"; filename*=UTF-8\'\'{quote(name, safe="")}'
+        headers["Content-Disposition"] = (
+            f"attachment; filename=\"{_ascii(name)}\"; filename*=UTF-8''{quote(name, safe='')}"
+        )
     return Response(content, media_type=_TYPES.get(file.format, "application/octet-stream"), headers=headers)
 
 
 def _ascii(name: str) -> str:
-    return "".join(letter if letter.isascii() and letter.isprintable() and letter not in '"\\' else "_" for letter in name)
-
+    return "".join(
+        letter if letter.isascii() and letter.isprintable() and letter not in '"\\' else "_" for letter in name
+    )

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse
 
 from oneledger.charts import sharing as charts
 from oneledger.charts.render import svg
-from oneledger.web.listing import PageNumber, SearchText, cells
+from oneledger.web.listing import NOT_GIVEN, PageNumber, SearchText, cells
 from oneledger.web.page import Page, ViewerPage
 from oneledger.web.queries import sharing as ask
 from oneledger.web.reading import Row
@@ -22,7 +22,6 @@ BUSIEST = 12
 State = Literal["all", "open", "late", "approved", "rejected", "opened"]
 Kind = Literal["batch", "interface"]
 SharingKind = Literal["unconditional", "conditional", "conditional_unpublished"]
-Empty = Literal[""]
 RequestSort = Literal[
     "applied_at", "-applied_at", "open_working_days", "-open_working_days", "late_working_days", "-late_working_days",
     "requester_name", "-requester_name", "provider_name", "-provider_name", "approve_to_open_minutes",
@@ -36,8 +35,10 @@ CapabilitySort = Literal[
     "-requested_rate",
 ]  # fmt: skip
 STATES = {
-    "all": ("全部", "all"), "open": ("待审批", "waiting for approval"), "late": ("待审批且超时", "waiting, past the limit"),
-    "approved": ("已批待开通", "approved, not opened"), "rejected": ("已驳回", "rejected"), "opened": ("已开通", "opened"),
+    "all": ("全部", "all"), "open": ("待审批", "waiting for approval"),
+    "late": ("待审批且超时", "waiting, past the limit"),
+    "approved": ("已批待开通", "approved, not opened"), "rejected": ("已驳回", "rejected"),
+    "opened": ("已开通", "opened"),
 }  # fmt: skip
 
 
@@ -87,8 +88,8 @@ def requests(
     page: ViewerPage,
     q: SearchText = "",
     state: State = "open",
-    kind: Annotated[Kind | Empty, Query()] = "",
-    sharing_kind: Annotated[SharingKind | Empty, Query()] = "",
+    kind: Annotated[Kind | None, NOT_GIVEN] = None,
+    sharing_kind: Annotated[SharingKind | None, NOT_GIVEN] = None,
     requester: Annotated[str, Query(max_length=40)] = "",
     provider: Annotated[str, Query(max_length=40)] = "",
     sort: RequestSort = "-open_working_days",
@@ -97,7 +98,7 @@ def requests(
     """Requests, first those that wait."""
     reading = page.reading
     wanted = ask.RequestFilter(
-        state=None if state == "all" else state, request_kind=kind or None, sharing_kind=sharing_kind or None,
+        state=None if state == "all" else state, request_kind=kind, sharing_kind=sharing_kind,
         requester=requester or None, provider=provider or None, search=q,
     )  # fmt: skip
     return page.show(

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from oneledger.web.queries.overview import data_day
 from oneledger.web.reading import Reading
 
 Row = dict[str, Any]
@@ -167,7 +168,7 @@ def days(reading: Reading, app_id: str, quarter: Quarter) -> list[Row]:
             "app_id": app_id,
             "first_on": quarter.first_on,
             "last_on": quarter.last_on,
-            "as_of": reading.version.as_of_on,
+            "as_of": data_day(reading),
         },
     )
 

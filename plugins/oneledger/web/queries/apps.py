@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from oneledger.web.evaluated import OpenEvaluation
-from oneledger.web.queries.overview import newest_whole_month
+from oneledger.web.queries.overview import data_day, newest_whole_month
 from oneledger.web.reading import Reading
 
 MONTHS_SHOWN = 12
@@ -153,7 +153,7 @@ DOWNLOAD_COLUMNS = {
     "disposition": "处置建议 what the evaluation proposes",
     "verdict": "低频判定 newest verdict of use",
     "verdict_month": "判定月份 month of the verdict",
-    "visitors_count": "最近完整月访客 sum of daily visitors on the portals in the newest whole month; empty when none came",
+    "visitors_count": "最近完整月访客 sum of daily visitors on the portals in the newest whole month, or empty",
 }
 
 
@@ -199,7 +199,7 @@ class Found:
 
 def app_list(reading: Reading, evaluation: OpenEvaluation | None) -> pa.Table:
     """Every app with its line of twelve months, its newest verdict, and its stars of this evaluation."""
-    as_of_on = reading.version.as_of_on
+    as_of_on = data_day(reading)
     run_id = evaluation.about["run_id"] if evaluation else None
 
     def make() -> pa.Table:
@@ -224,7 +224,7 @@ def choices(reading: Reading, apps: pa.Table) -> Choices:
         "select distinct district_code from app_list where district_code is not null order by 1"
     ).fetchall()
     ends = cursor.execute("select distinct unnest(ends) as release_end from app_list order by 1").fetchall()
-    newest = newest_whole_month(reading.version.as_of_on)
+    newest = newest_whole_month(data_day(reading))
     months = [_months_before(newest, number) for number in reversed(range(MONTHS_SHOWN))]
     return Choices(departments, [one for (one,) in districts], [one for (one,) in ends], months)
 

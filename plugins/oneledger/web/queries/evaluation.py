@@ -16,11 +16,32 @@ from oneledger.evaluation.runs import evaluation_runs
 from oneledger.publishing.evaluation_basis import RULES_DIR
 from oneledger.settings import Settings
 from oneledger.warehouse.evaluation_runs import EvaluationRun
+from oneledger.web.api.files import batches, csv_bytes
+from oneledger.web.api.relations import Column
+from oneledger.web.reading import Reading
 
 PAGE_ROWS = 50
 Band = Literal["5", "4", "3", "none", "withheld"]
 ResultSort = Literal["app_name", "-app_name", "score", "-score", "family", "-family"]
 _BAND = "case when stars.status = 'withheld' then 'withheld' else coalesce(stars.stars::varchar, 'none') end"
+
+_RESULT = f"""
+    select
+        stars.app_id, coalesce(population.app_name, stars.app_id) as app_name, population.side, population.family,
+        stars.stars, stars.score, stars.status, {_BAND} as band, stars.reason_zh, stars.reason_en, stars.scored_weight,
+        stars.withheld_weight, stars.not_applicable_weight, stars.rule_version
+    from app_stars as stars
+    left join population using (app_id)
+"""
+_CHOSEN = (
+    "($text = '' or contains(lower(app_name), lower($text)) or app_id = $text) and ($band is null or band = $band)"
+)
+_CSV_COLUMNS = (
+    ("app_id", "VARCHAR"), ("app_name", "VARCHAR"), ("side", "VARCHAR"), ("family", "VARCHAR"), ("stars", "INTEGER"),
+    ("score", "DOUBLE"), ("status", "VARCHAR"), ("reason_zh", "VARCHAR"), ("reason_en", "VARCHAR"),
+    ("scored_weight", "DOUBLE"), ("withheld_weight", "DOUBLE"), ("not_applicable_weight", "DOUBLE"),
+    ("rule_version", "VARCHAR"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,32 +79,37 @@ def results_of(
         band: only these stars.
         page: from 1, ``PAGE_ROWS`` each.
     """
-    column, direction = sort.removeprefix("-"), "desc" if sort.startswith("-") else "asc"
-    where = "($text = '' or contains(lower(app_name), lower($text)) or app_id = $text) and ($band is null or band = $band)"
     with _opened(run, "app_stars", "population") as connection:
         rows = _rows(
             connection,
-            f"""
-            with result as (
-                select
-                    stars.app_id, coalesce(population.app_name, stars.app_id) as app_name, population.side,
-                    population.family, stars.stars, round(stars.score, 2) as score, stars.status, {_BAND} as band,
-                    stars.reason_zh, stars.reason_en, stars.withheld_weight, stars.not_applicable_weight
-                from app_stars as stars
-                left join population using (app_id)
-            )
-            select *, count(*) over () as total
-            from result
-            where {where}
-            order by {column} {direction} nulls last, app_id
-            limit {PAGE_ROWS} offset $skipped
-            """,
-            {"text": text.strip(), "band": band, "skipped": (page - 1) * PAGE_ROWS},
+            f"select *, count(*) over () as total from ({_RESULT}) where {_CHOSEN} order by {_order(sort)}"
+            f" limit {PAGE_ROWS} offset $skipped",
+            {**_asked(text, band), "skipped": (page - 1) * PAGE_ROWS},
         )
         total = rows[0]["total"] if rows else 0
         if not rows and page > 1:
             return Results([], results_of(run, text=text, band=band, sort=sort).total)
     return Results(rows, total)
+
+
+def results_as_csv(run: EvaluationRun, *, text: str, band: Band | None, sort: ResultSort) -> Iterator[bytes]:
+    """All rows that ``results_of`` pages through, as CSV for Excel, read while they are sent."""
+    with _opened(run, "app_stars", "population") as connection:
+        wanted = ", ".join(name for name, _ in _CSV_COLUMNS)
+        reader = batches(
+            connection,
+            f"select {wanted} from ({_RESULT}) where {_CHOSEN} order by {_order(sort)}",
+            _asked(text, band),
+        )
+        yield from csv_bytes(reader, [Column(name, kind) for name, kind in _CSV_COLUMNS], for_excel=True)
+
+
+def live_stars(reading: Reading) -> list[dict[str, Any]]:
+    """Apps by period and stars as the nightly computed them for this version; what is shown before there is any run."""
+    return reading.rows(
+        f"select period, {_BAND} as band, count(*) as apps_count from evaluation.app_stars as stars group by all"
+        " order by period desc, band"
+    )
 
 
 def score_bins(run: EvaluationRun, width: int) -> list[dict[str, Any]]:
@@ -169,6 +195,14 @@ def in_force_of_round(settings: Settings, run: EvaluationRun) -> EvaluationRun |
     return next(
         (one for one in evaluation_runs(settings) if one.state == "confirmed" and one.round_id == run.round_id), None
     )
+
+
+def _asked(text: str, band: Band | None) -> dict[str, Any]:
+    return {"text": text.strip(), "band": band}
+
+
+def _order(sort: ResultSort) -> str:
+    return f"{sort.removeprefix('-')} {'desc' if sort.startswith('-') else 'asc'} nulls last, app_id"
 
 
 @contextmanager

@@ -126,9 +126,7 @@ def departments(reading: Reading, budget_year: int) -> list[Row]:
     )
 
 
-def ledger_projects(
-    reading: Reading, *, ledger: str | None, waiting: Waiting, sort: str, page: int
-) -> Listing:
+def ledger_projects(reading: Reading, *, ledger: str | None, waiting: Waiting, sort: str, page: int) -> Listing:
     """Projects of the ledgers by how far their money is; ``waiting`` are those that are not spent yet.
 
     Args:
@@ -207,7 +205,7 @@ def bands(reading: Reading, budget_year: int) -> list[Row]:
 
 
 def project_share(reading: Reading, project_id: str, budget_year: int | None) -> Row | None:
-    """The published share of a project: of that budget year, else of its newest."""
+    """The published share of a project: of that budget year, else of the newest whose share was computed."""
     return reading.one(
         """
         select
@@ -217,7 +215,7 @@ def project_share(reading: Reading, project_id: str, budget_year: int | None) ->
             state, reason, share, budget_cny, payable_cny, is_frozen, current_share, rule_version
         from evaluation.funding_share
         where project_id = $project_id and ($budget_year is null or budget_year = $budget_year)
-        order by budget_year desc
+        order by state <> 'computed', budget_year desc
         limit 1
         """,
         {"project_id": project_id, "budget_year": budget_year},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from oneledger.web.queries.overview import data_day
 from oneledger.web.reading import Reading
 
 Row = dict[str, Any]
@@ -39,7 +40,7 @@ def verdict(reading: Reading, app_id: str) -> Row | None:
         order by period_end_on desc, portal
         limit 1
         """,
-        {"app_id": app_id, "as_of": reading.version.as_of_on},
+        {"app_id": app_id, "as_of": data_day(reading)},
     )
 
 

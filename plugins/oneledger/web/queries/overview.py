@@ -67,6 +67,11 @@ class Freshness:
     withheld: list[dict[str, Any]]
 
 
+def data_day(reading: Reading) -> dt.date:
+    """The newest business date of the version; the day on which it was made when nothing was delivered yet."""
+    return reading.version.as_of_on or reading.version.created_at.date()
+
+
 def newest_whole_month(as_of_on: dt.date) -> dt.date:
     """First day of the newest month that has ended by this date."""
     if as_of_on.day == calendar.monthrange(as_of_on.year, as_of_on.month)[1]:

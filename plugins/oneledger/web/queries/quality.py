@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
 from collections.abc import Iterator
@@ -77,7 +78,14 @@ def kept_results(settings: Settings) -> Iterator[ReaderCopies]:
 
 
 def newest_nights(settings: Settings) -> list[dict[str, Any]]:
-    """The newest whole runs (``oneledger.pipeline.runs``), newest first."""
+    """The newest whole runs (``oneledger.pipeline.runs``), newest first; read again when a record was added."""
+    folders = sorted(one for one in settings.outcomes_dir.glob("*") if one.is_dir())
+    return _nights(settings, (folders[-1].name, folders[-1].stat().st_mtime_ns) if folders else None)
+
+
+@functools.lru_cache(maxsize=2)
+def _nights(settings: Settings, state: tuple[str, int] | None) -> list[dict[str, Any]]:
+    """``state`` differs with each record: a record is a file that is put into the newest folder."""
     return [one for one in newest_runs(settings, _RUNS_LOOKED_AT) if one["is_whole"]][:NIGHTS]
 
 

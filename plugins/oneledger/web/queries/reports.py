@@ -17,7 +17,7 @@ RECORD = "report.json"
 
 @dataclass(frozen=True)
 class ReportFile:
-    """One file of a report; ``language`` is ``zh``, ``en`` or empty for both."""
+    """One file of a report; ``language`` is ``zh``, ``en`` or ``both``."""
 
     name: str
     language: str
@@ -29,55 +29,74 @@ class ReportFile:
 
 @dataclass(frozen=True)
 class Report:
-    """The report of one evaluation run; ``anchor`` is empty while nothing was sealed."""
+    """The report of one evaluation run.
+
+    Attributes:
+        is_draft: made of a draft, with a watermark; never sealed.
+        confirmed_at: when the run was confirmed, UTC; None for a draft.
+        anchor, sequence: of the entry that sealed the run; None while nothing is sealed.
+    """
 
     run_id: str
     version: str
     period: str
-    made_at: str
-    anchor: str
+    title_zh: str
+    title_en: str
+    is_draft: bool
+    is_synthetic: bool
+    confirmed_by: str | None
+    confirmed_at: str | None
+    anchor: str | None
+    sequence: int | None
     files: tuple[ReportFile, ...]
-
-    @property
-    def formats(self) -> list[str]:
-        return list(dict.fromkeys(one.format for one in self.files))
 
     def file(self, name: str) -> ReportFile | None:
         """The file of this name, when the record names it."""
         return next((one for one in self.files if one.name == name), None)
 
 
-def list_reports(settings: Settings) -> list[Report]:
-    """Every report, the newest first; a folder whose record cannot be read is left out."""
-    found = [_read(path) for path in settings.reports_dir.glob(f"*/{RECORD}")]
-    return sorted((one for one in found if one), key=lambda one: (one.made_at, one.run_id), reverse=True)
+@dataclass(frozen=True)
+class Reports:
+    """Every report, that of the newest period first, and the folders whose record cannot be read."""
+
+    found: tuple[Report, ...]
+    unreadable: tuple[str, ...]
+
+
+def list_reports(settings: Settings) -> Reports:
+    """The reports that were made; what one folder holds never hides the others."""
+    found, unreadable = [], []
+    for path in sorted(settings.reports_dir.glob(f"*/{RECORD}")):
+        try:
+            found.append(_report(path))
+        except (OSError, ValueError, KeyError, TypeError):
+            unreadable.append(path.parent.name)
+    found.sort(key=lambda one: (one.period, one.confirmed_at or "", one.run_id), reverse=True)
+    return Reports(tuple(found), tuple(unreadable))
 
 
 def find_report(settings: Settings, run_id: str) -> Report | None:
     """The report of an evaluation run; None when there is none."""
-    return next((one for one in list_reports(settings) if one.run_id == run_id), None)
+    return next((one for one in list_reports(settings).found if one.run_id == run_id), None)
 
 
-def report_of_run(settings: Settings, run_id: str) -> bool:
-    """Whether a report of this evaluation run was made."""
-    return find_report(settings, run_id) is not None
-
-
-def _read(path: Path) -> Report | None:
-    try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        files = tuple(_file(path.parent, one) for one in record["files"])
-        anchor = record.get("anchor") or ""
-        return Report(
-            run_id=str(record["run_id"]),
-            version=str(record["version"]),
-            period=str(record["period"]),
-            made_at=str(record["made_at"]),
-            anchor=str(anchor["anchor"] if isinstance(anchor, dict) else anchor),
-            files=tuple(one for one in files if one),
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def _report(path: Path) -> Report:
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    files = [_file(path.parent, one) for one in record["files"]]
+    return Report(
+        run_id=str(record["run_id"]),
+        version=str(record["version"]),
+        period=str(record["period"]),
+        title_zh=str(record["title_zh"]),
+        title_en=str(record["title_en"]),
+        is_draft=bool(record["is_draft"]),
+        is_synthetic=bool(record["is_synthetic"]),
+        confirmed_by=record["confirmed_by"],
+        confirmed_at=record["confirmed_at"],
+        anchor=record["anchor"],
+        sequence=record["sequence"],
+        files=tuple(one for one in files if one),
+    )
 
 
 def _file(folder: Path, one: dict[str, Any]) -> ReportFile | None:
@@ -86,6 +105,4 @@ def _file(folder: Path, one: dict[str, Any]) -> ReportFile | None:
     path = folder / name
     if Path(name).name != name or path.is_symlink() or not path.is_file():
         return None
-    return ReportFile(
-        name, str(one.get("language") or ""), str(one["format"]), str(one["sha256"]), int(one["size_bytes"]), path
-    )
+    return ReportFile(name, str(one["language"]), str(one["format"]), str(one["sha256"]), int(one["size_bytes"]), path)

@@ -89,7 +89,8 @@ def approval_limits(reading: Reading) -> list[Row]:
             in_time_count / nullif(judged_count, 0) as in_time_rate,
             median(apply_to_approve_working_days) as median_working_days,
             count(*) filter (where state = 'open') as open_count,
-            count(*) filter (where state = 'open' and open_working_days > approve_target_working_days) as open_late_count
+            count(*) filter (where state = 'open' and open_working_days > approve_target_working_days)
+                as open_late_count
         from marts.sharing_request
         group by sharing_kind, approve_target_working_days
         order by approve_target_working_days, sharing_kind
@@ -255,7 +256,8 @@ def network(reading: Reading, busiest: int) -> list[Row]:
 
         providers as (
             select provider_department_id, sum(requests_count) as was_asked_count
-            from pairs group by provider_department_id order by was_asked_count desc, provider_department_id limit $busiest
+            from pairs group by provider_department_id
+            order by was_asked_count desc, provider_department_id limit $busiest
         )
 
         select

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from oneledger.settings import Settings
 STAR_BANDS = "star_band"
 # So many numbers fit the form with room to spare; an address with more was not made by it.
 MOST_PARAMETERS = 400
+# Each computes in memory of its own; who comes later waits a second or two.
+_AT_A_TIME = threading.Semaphore(2)
 
 
 @dataclass(frozen=True)
@@ -128,14 +131,14 @@ def run_simulation(settings: Settings, version: PublishedVersion, rules: RuleSet
     draft = draft_text(rules, choice)
     if not draft:
         return Simulation("", None)
-    with tempfile.TemporaryDirectory(prefix="oneledger-draft-") as folder:
+    with _AT_A_TIME, tempfile.TemporaryDirectory(prefix="oneledger-draft-") as folder:
         path = Path(folder) / "draft.yml"
         path.write_text(draft, encoding="utf-8")
         return Simulation(draft, simulate(settings, path, version=version.version))
 
 
 def draft_text(rules: RuleSet, choice: Choice) -> str:
-    """The choice as a draft for ``oneledger evaluate --rules`` and ``simulate --rules``; empty when it changes nothing."""
+    """The choice as a draft for ``evaluate --rules`` and ``simulate --rules``; empty when it changes nothing."""
     changed = _changed(rules, {(one.table, one.key): one.value for one in choice.changed})
     return draft_of(rules, rescale(changed) if choice.is_rescaled else changed)
 

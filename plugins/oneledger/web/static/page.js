@@ -24,6 +24,11 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
+// What scrolls sideways can be scrolled with the keys as well.
+for (const box of document.querySelectorAll(".wide, .drawing")) {
+  if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+}
+
 // A number within bounds can also be dragged: its slider only exists with this script.
 for (const number of document.querySelectorAll("input[type=number][data-slider]")) {
   const slider = document.createElement("input");
@@ -47,10 +52,10 @@ tip.hidden = true;
 document.body.append(tip);
 for (const chart of document.querySelectorAll("svg.chart")) {
   chart.addEventListener("mousemove", (event) => {
-    const mark = event.target.closest("[aria-label]");
+    const mark = event.target.closest("[data-said], [aria-label]");
     tip.hidden = !mark || mark === chart || Boolean(mark.closest(".role-axis, .role-legend"));
     if (tip.hidden) return;
-    tip.textContent = mark.getAttribute("aria-label");
+    tip.textContent = mark.dataset.said ?? mark.getAttribute("aria-label");
     const left = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8);
     tip.style.transform = `translate(${left}px, ${event.clientY + 14}px)`;
   });

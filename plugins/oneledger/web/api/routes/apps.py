@@ -46,7 +46,8 @@ def apps(call: RowsCall, asked: Asked) -> Response:
     "/apps/{app_id}", name="app",
     **says("一个应用", "One app", model=App, example="/api/v1/apps/A33050000001?months=12",
            description_zh="登记信息、各期星级、最近一期得分、去留建议与月度使用。",
-           description_en="What it is, its stars of every period, points and disposition of the newest, and monthly use."),
+           description_en="What it is, its stars of every period, points and disposition of the newest, and monthly "
+                          "use."),
 )  # fmt: skip
 def app(
     call: ViewerCall,
@@ -56,7 +57,8 @@ def app(
     """One app with its stars, points and use."""
     found = call.reading.one(f"select * from ({_APPS}) where app_id = $app_id", {"app_id": app_id})
     if found is None:
-        raise HTTPException(404, f"没有应用 {shown(app_id)}；/api/v1/apps 列出全部。 There is no app {shown(app_id)}; /api/v1/apps "
+        raise HTTPException(404, f"没有应用 {shown(app_id)}；/api/v1/apps 列出全部。 "
+                                 f"There is no app {shown(app_id)}; /api/v1/apps "
                             "lists all.")  # fmt: skip
     return call.answer(lambda: _one_app(call, found, app_id, months), {"apps": call.address("/apps")})
 

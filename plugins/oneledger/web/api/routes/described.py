@@ -43,6 +43,8 @@ def _group(path: str) -> str:
     word = path.removeprefix("/api/v1").strip("/").partition("/")[0]
     if word in ("tables", "apps", "stars", "figures", "findings"):
         return "data"
+    if word == "metrics":
+        return "metrics"
     if word in ("lineage", "trace"):
         return "lineage"
     return "operation" if word in ("runs", "status", "freshness", "quarantine") else "start"

@@ -67,8 +67,8 @@ def column_lineage(
 @router.get(
     "/trace", name="trace",
     **says("溯源", "Trace", model=Trace, more_errors=(503,), example="/api/v1/trace?star=A33050000001&lines=3",
-           description_zh="审计员可见：从公布的数逐级到接收文件的行，并逐级重算。star、points（加 indicator）、figure、share、relation（加 key 与"
-           " column）五选一。",
+           description_zh="审计员可见：从公布的数逐级到接收文件的行，并逐级重算。"
+           "star、points（加 indicator）、figure、share、relation（加 key 与 column）五选一。",
            description_en="For auditors: from a published number step by step to the lines of landed files, each step "
            "recomputed. One of star, points (with indicator), figure, share, or relation (with key and column)."),
 )  # fmt: skip
@@ -90,8 +90,8 @@ def trace(
 ) -> Response:
     """From a published number to the landed lines."""
     subject = _subject(
-        star=star, points=points, indicator=indicator, figure=figure, share=share, year=year, relation=relation, key=key,
-        column=column,
+        star=star, points=points, indicator=indicator, figure=figure, share=share, year=year, relation=relation,
+        key=key, column=column,
     )  # fmt: skip
 
     def make() -> dict[str, Any]:
@@ -111,7 +111,8 @@ def _subject(**given: str | None) -> Subject:
     if len(kinds) != 1:
         problems.append(BadParameter(
             ", ".join(kinds) or "star", "",
-            "star、points、figure、share、relation 只给一个。 Give just one of star, points, figure, share and relation.",
+            "star、points、figure、share、relation 只给一个。 "
+            "Give just one of star, points, figure, share and relation.",
         ))  # fmt: skip
     belongs = {"indicator": "points", "year": "share", "key": "relation", "column": "relation"}
     problems += [

@@ -28,7 +28,8 @@ def stars(call: RowsCall, asked: Asked) -> Response:
 
 @router.get(
     "/figures", name="figures",
-    **says("公布数与计算数", "Published figures", model=Rows, has_files=True, example="/api/v1/figures?is_matched=false",
+    **says("公布数与计算数", "Published "
+                             "figures", model=Rows, has_files=True, example="/api/v1/figures?is_matched=false",
            description_zh="marts.published_figure：公布数、计算数与差。",
            description_en="marts.published_figure: each published figure beside the computed one."),
 )  # fmt: skip
@@ -40,7 +41,8 @@ def figures(call: RowsCall, asked: Asked) -> Response:
 @router.get(
     "/findings", name="findings",
     **says("审计问题", "Findings", model=Rows, has_files=True, example="/api/v1/findings?state__ne=closed",
-           description_zh="marts.finding：状态、指标、期限。", description_en="marts.finding: state, metric, due dates."),
+           description_zh="marts.finding：状态、指标、期限。", description_en="marts.finding: state, metric, due "
+                                                                              "dates."),
 )  # fmt: skip
 def findings(call: RowsCall, asked: Asked) -> Response:
     """Audit findings with their state."""
@@ -63,7 +65,8 @@ def _table(call: Call, name: str, asked: RowsAsked) -> Response:
     if relation is None:
         raise HTTPException(
             404,
-            f"版本 {call.reading.version.version} 没有 {name}；换一个版本。 Version {call.reading.version.version} has no {name}; "
+            f"版本 {call.reading.version.version} 没有 {name}；换一个版本。 "
+            f"Version {call.reading.version.version} has no {name}; "
             "ask a newer version.",
         )
     return rows_answer(call, relation, asked)

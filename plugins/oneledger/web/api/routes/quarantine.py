@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import duckdb
 from fastapi import APIRouter, HTTPException, Query
 from starlette.responses import Response
 
@@ -18,6 +17,7 @@ from oneledger.web.api.relations import Relation, view
 from oneledger.web.api.routes.tables import Asked
 from oneledger.web.api.rows import rows_answer
 from oneledger.web.api.saying import says
+from oneledger.web.queries.quality import kept_results
 
 router = APIRouter()
 
@@ -26,7 +26,8 @@ Name = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")]
 
 @router.get(
     "/quarantine/counts", name="quarantine_counts",
-    **says("隔离计数", "Quarantine, counted", model=Rows, has_files=True, example="/api/v1/quarantine/counts?sort=-rows_count",
+    **says("隔离计数", "Quarantine, "
+                       "counted", model=Rows, has_files=True, example="/api/v1/quarantine/counts?sort=-rows_count",
            description_zh="该版本隔离的行数，按来源、实体、规则。",
            description_en="Rows that this version left out, by source, entity and rule."),
 )  # fmt: skip
@@ -40,7 +41,8 @@ def counts(call: RowsCall, asked: Asked) -> Response:
     **says("隔离行", "Quarantined rows", model=QuarantinedRows, more_errors=(503,),
            example="/api/v1/quarantine/rows?source=zheliban&limit=20",
            description_zh="审计员可见：行的位置、原样内容（身份证号与手机号已掩码）、原因与处理。",
-           description_en="For auditors: where each row stands, what it says (identity-card and mobile numbers masked), "
+           description_en="For auditors: where each row stands, what it says (identity-card and mobile numbers "
+                          "masked), "
            "why it was kept out and what to do."),
 )  # fmt: skip
 def rows(
@@ -54,15 +56,11 @@ def rows(
 ) -> Response:
     """Rows as they were received, newest batch first."""
     chosen = Filter(source, entity, rule, batch)
-    try:
-        total = count_rows(call.settings, chosen)
-        found = quarantined_rows(call.settings, chosen, limit=limit, offset=(page - 1) * limit)
-    except duckdb.IOException as error:
-        raise HTTPException(
-            503,
-            "夜间任务正在写入，请稍后再试。 The nightly is writing; try again in a minute.",
-            headers={"Retry-After": "60"},
-        ) from error
+    with kept_results(call.settings) as copies:
+        total = count_rows(call.settings, chosen, connection=copies.connection)
+        found = quarantined_rows(
+            call.settings, chosen, limit=limit, offset=(page - 1) * limit, connection=copies.connection
+        )
     body = {"total": total, "limit": limit, "page": page, "items": plain(found)}
     return call.answer_of_now(body, page_links(call, page=page, limit=limit, total=total))
 
@@ -72,7 +70,8 @@ def _counts(call: Call) -> Relation:
     if not any(folder.glob("*.parquet")):
         raise HTTPException(
             404,
-            "此版本没有记录隔离行；换一个更新的版本。 This version does not say what was kept out; ask a newer version.",
+            "此版本没有记录隔离行；换一个更新的版本。 "
+            "This version does not say what was kept out; ask a newer version.",
         )
     files = str(folder / "*.parquet").replace("'", "''")
     sql = (

@@ -24,6 +24,7 @@ _PLACES = (
     ("/figures", "公布数与计算数对照", "Published figures beside the computed ones"),
     ("/findings", "审计问题清单", "Audit findings"),
     ("/freshness", "来源新鲜度", "Freshness of the sources"),
+    ("/metrics", "指标", "Metrics"),
     ("/runs", "每晚运行", "Runs of the nightly"),
     ("/status", "当前状态", "State of the installation"),
     ("/quarantine/counts", "隔离行计数", "Quarantined rows, counted"),

@@ -72,7 +72,8 @@ def columns(call: ViewerCall, schema: Schema, table: Table) -> Response:
            example="/api/v1/tables/marts.app_usage_month?month__gte=2022-09&release_end=zheliban_app&limit=50",
            description_zh="任何列都可筛选：列=值、列__gte、__gt、__lte、__lt、__ne、__in=a,b、__contains、__isnull=true。日事实可按"
            " month=yyyy-mm 取一个月。",
-           description_en="Any column filters: column=value, column__gte, __gt, __lte, __lt, __ne, __in=a,b, __contains "
+           description_en="Any column filters: column=value, column__gte, __gt, __lte, __lt, __ne, __in=a,b, "
+                          "__contains "
            "(text, either case), __isnull=true. Of daily facts month=yyyy-mm takes one month."),
 )  # fmt: skip
 def rows(call: RowsCall, schema: Schema, table: Table, asked: Asked) -> Response:
