@@ -39,7 +39,7 @@ def metrics(call: ViewerCall) -> Response:
 @router.get(
     "/metrics/{metric_name}", name="metric",
     **says("一个指标的值", "Values of a metric", model=MetricValues,
-           example="/api/v1/metrics/five_star_apps?group_by=app__side",
+           example="/api/v1/metrics/page_views?group_by=metric_time,app__side&grain=month&start_on=2022-08-01",
            description_zh="按维度分组；以 维度=值、维度__ne、__gt、__gte、__lt、__lte、__in=a,b、__isnull=true 筛选。"
            "与 MetricFlow 的结果相同。",
            description_en="Grouped by dimensions; filtered by dimension=value, dimension__ne, __gt, __gte, __lt, "
