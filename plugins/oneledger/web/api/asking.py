@@ -104,7 +104,9 @@ class Question:
         """The condition that a row comes after the cursor's: greater in a column and equal in those before it."""
         if self.after is None:
             return [], {}
-        steps, equal, values = [], [], {}
+        steps: list[str] = []
+        equal: list[str] = []
+        values: dict[str, Any] = {}
         for place, (one, text) in enumerate(zip(self.order, self.after.after, strict=True)):
             target, name = quote(one.column), f"at{place}"
             values[name] = text
