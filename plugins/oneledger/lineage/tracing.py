@@ -15,6 +15,7 @@ from oneledger.lineage.pushing import Pushing
 from oneledger.lineage.recomputing import NINE_DECIMALS, SIX_DECIMALS, differing_rows
 from oneledger.publishing.content import quote
 from oneledger.publishing.evaluation_basis import RULES_DIR
+from oneledger.publishing.relations import Relations, read_relations
 from oneledger.settings import Settings
 from oneledger.warehouse.evaluation_runs import EvaluationRun
 
@@ -76,6 +77,11 @@ class Tracer:
         self.connection.execute("set threads = 1")
         self._tables = {}
         self.steps = {}
+
+    @cached_property
+    def keys(self) -> Relations:
+        """Of every relation the columns that tell its rows apart."""
+        return read_relations(self.models.version)
 
     @cached_property
     def types(self) -> dict[str, dict[str, str]]:
