@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from oneledger.charts.palette import PAPER
+from oneledger.charts.render import svg
+from oneledger.charts.stars import score_history
 from oneledger.charts.waterfall import points_waterfall
 from oneledger.evaluation.explaining import explain
 from oneledger.settings import Settings
@@ -244,6 +247,19 @@ def test_the_steps_of_the_waterfall_lead_from_nothing_to_the_points_of_the_score
     ]
     drawn = points_waterfall(rows, 28.0)["data"]["values"]
     assert [(one["start"], one["end"], one["full"]) for one in drawn] == [(0, 10, 20), (10, 15.5, 18)]
+
+
+def test_a_run_that_withheld_the_score_breaks_the_line_of_the_history() -> None:
+    rows = [
+        {"run": "2022-Q1|confirmed", "score": 61.0, "text": "★★★", "label": ""},
+        {"run": "2022-Q2|confirmed", "score": None, "text": "withheld", "label": ""},
+        {"run": "2022-Q3|confirmed", "score": 64.0, "text": "★★★", "label": ""},
+        {"run": "2022-Q4|confirmed", "score": 71.0, "text": "★★★", "label": ""},
+    ]
+    drawn = svg(score_history(rows, [{"minimum_score": 60.0, "label": "★★★"}]), title="x", palette=PAPER)
+    lines = re.findall(r'<path[^>]* d="(M[^"]+)"[^>]*stroke="#17508c"', drawn)
+    # Once to begin with, and once more after the run without a score.
+    assert [line.count("M") for line in lines if line.count("L")] == [2]
 
 
 def indicator(**more: Any) -> dict[str, Any]:

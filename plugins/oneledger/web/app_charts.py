@@ -131,8 +131,8 @@ def points(page: Page, rows: Sequence[Row]) -> str | None:
 
 
 def history(page: Page, rows: Sequence[Row], banded: Row | None) -> str | None:
-    """The score over the runs; one run alone is a number and no chart."""
-    if sum(one["score"] is not None for one in rows) < 2:
+    """The score over the runs; one or two are read as well in the table below."""
+    if sum(one["score"] is not None for one in rows) < 3:
         return None
     values = [
         {
