@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from oneledger.web import words
 from oneledger.web.language import Language
 
 # GB/T 2260 for the city and its counties.
@@ -15,10 +14,13 @@ _DISTRICTS = {
 }  # fmt: skip
 
 TERMS: dict[str, dict[str, tuple[str, str]]] = {
-    "level": words.LEVELS,
-    "side": words.SIDES,
-    "family": words.FAMILIES,
-    "disposition": words.DISPOSITIONS,
+    "level": {"city": ("市本级", "city"), "county": ("县区", "county"), "province": ("省级", "province")},
+    "side": {"service": ("服务侧", "service side"), "governance": ("治理侧", "governance side")},
+    "family": {
+        "major_application": ("重大应用类", "major application"),
+        "application_system": ("应用系统类", "application system"),
+        "infrastructure": ("基础设施类", "infrastructure"), "operations": ("运维类", "operations"),
+    },
     "district": _DISTRICTS,
     "stage": {
         "declared": ("申报", "declared"), "reviewed": ("审核", "reviewed"), "implementing": ("实施", "implementing"),
