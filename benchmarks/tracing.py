@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,15 +25,22 @@ _TIMES = 5
 
 @dataclass(frozen=True)
 class TraceCost:
-    """Some traces of one kind. ``seconds`` are those of each, from the question to the whole report."""
+    """Some traces of one kind.
+
+    Attributes:
+        seconds: of each, from the question to the whole report, in a process that has imported all of it.
+        command_seconds: of each, the whole command as a person types it, start to end.
+    """
 
     kind: str
     seconds: tuple[float, ...]
+    command_seconds: tuple[float, ...]
     largest_lines_count: int
     are_equal: bool
 
     def to_json(self) -> dict[str, Any]:
-        return {"kind": self.kind, "seconds": list(self.seconds), "largest_lines_count": self.largest_lines_count,
+        return {"kind": self.kind, "seconds": list(self.seconds), "command_seconds": list(self.command_seconds),
+                "largest_lines_count": self.largest_lines_count,
                 "are_equal": self.are_equal}  # fmt: skip
 
 
@@ -40,17 +50,35 @@ def measure_tracing(home: Path, *, memory_limit: str, say: Callable[[str], None]
     draw = random.Random(_SEED)  # noqa: S311 - which things are traced is no secret
     costs = []
     for kind, drawn in _subjects(settings, draw).items():
-        seconds, lines, are_equal = [], 0, True
+        seconds, commands, lines, are_equal = [], [], 0, True
         for subject in drawn:
             started = time.monotonic()
             report = trace(settings, subject)
             seconds.append(round(time.monotonic() - started, 3))
+            commands.append(_command_seconds(settings, subject))
             lines = max(lines, report["lines_count"])
             are_equal = are_equal and report["verdict"]["is_equal"] is True
-        costs.append(TraceCost(kind, tuple(seconds), lines, are_equal))
-        say(f"{kind}: {sorted(seconds)[len(seconds) // 2]:.2f} s median, {max(seconds):.2f} s at most, up to {lines:,} "
-            f"lines, {'equal' if are_equal else 'NOT equal'}")  # fmt: skip
+        costs.append(TraceCost(kind, tuple(seconds), tuple(commands), lines, are_equal))
+        say(f"{kind}: {_median(seconds):.2f} s median, {max(seconds):.2f} s at most; the whole command "
+            f"{_median(commands):.2f} s median, {max(commands):.2f} s at most; up to {lines:,} lines, "
+            f"{'equal' if are_equal else 'NOT equal'}")  # fmt: skip
     return costs
+
+
+def _median(seconds: list[float]) -> float:
+    return sorted(seconds)[len(seconds) // 2]
+
+
+def _command_seconds(settings: Settings, subject: Subject) -> float:
+    key = [f"{name}={value}" for name, value in subject.key.items()]
+    columns = [part for name in subject.columns or () for part in ("--column", name)]
+    environment = {**os.environ, "ONELEDGER_HOME": str(settings.home), "ONELEDGER_MEMORY_LIMIT": settings.memory_limit}
+    started = time.monotonic()
+    subprocess.run(
+        [str(Path(sys.executable).with_name("oneledger")), "trace", subject.relation, *key, *columns],
+        env=environment, stdout=subprocess.DEVNULL, check=True,
+    )  # fmt: skip
+    return round(time.monotonic() - started, 3)
 
 
 def _subjects(settings: Settings, draw: random.Random) -> dict[str, list[Subject]]:

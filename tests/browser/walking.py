@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qsl, urlsplit
 
-# Of pages that differ only in what they are about (an app, a table, a batch) so many are looked at.
-OF_A_KIND = 2
+# Of pages that differ only in what they are about (an app, a table, a batch), or in the values of their parameters, so
+# many are looked at.
+OF_A_KIND = 1
 # Links that download, log out or change the language lead to no further page.
 _NO_PAGE = re.compile(r"^/(api|static|login|logout|enter)(/|$)|/download")
 _NAME = re.compile(r"[0-9]|[A-Z]|[一-鿿]|[._]|%")

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import hashlib
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as settings_of
+from hypothesis import strategies as st
 
 from oneledger.catalogue import load_catalogue
+from oneledger.lineage import landed_lines
 from oneledger.lineage.landed_lines import LandedFileLines, read_landed_lines
+from oneledger.lineage.physical_lines import lines_at
 from oneledger.lineage.provenance import scheduled_airflow_run
 from oneledger.settings import Settings, load_settings
 
@@ -62,6 +69,50 @@ def test_a_record_with_a_quoted_line_break_spans_two_lines_and_the_next_begins_a
     assert (second.first_line, second.last_line, second.text) == (4, 5, 'A2,"二\n二"')
     assert second.cells == {"应用编码": "A2", "应用名称": "二\n二"}
     assert (third.first_line, third.text) == (6, "A3,三")
+
+
+cells = st.one_of(
+    st.sampled_from(["", "湖州", 'a"b', '"', "一\n二", "\u2028", "\x0b", "1,2", " "]), st.text("ab1湖", max_size=4)
+)
+
+
+@given(
+    records=st.lists(st.lists(cells, min_size=2, max_size=2), min_size=1, max_size=8),
+    is_written_by_a_library=st.booleans(), end=st.sampled_from(["\n", "\r\n", "\r"]),
+    encoding=st.sampled_from(["utf-8-sig", "utf-8", "gb18030"]), is_packed=st.booleans(),
+    blank=st.sampled_from(["", "", "", "\n"]),
+)  # fmt: skip
+@settings_of(max_examples=200, deadline=None)
+def test_a_line_that_is_looked_up_is_the_line_that_reading_everything_gives(
+    records: list[list[str]], is_written_by_a_library: bool, end: str, encoding: str, is_packed: bool, blank: str
+) -> None:
+    rows = [["应用编码", "应用名称"], *records]
+    if is_written_by_a_library:
+        stream = io.StringIO()
+        csv.writer(stream, lineterminator=end).writerows(rows)
+        text = stream.getvalue()
+    else:
+        text = end.join(",".join(row) for row in rows) + blank + end
+    payload = text.encode(encoding)
+    entity = load_catalogue(load_settings()).entity("zheliban", "usage")
+    numbers = range(1, len(records) + 3)
+    packed = gzip.compress(payload) if is_packed else payload
+    assert landed_lines._records(packed, entity, numbers) == landed_lines._all_records(packed, entity, numbers)
+
+
+def test_of_a_large_file_only_the_lines_that_are_asked_for_are_unpacked_and_kept() -> None:
+    lines = [f"A{number},{number * 7919 % 100_003}".encode() for number in range(300_000)]
+    packed = gzip.compress(b"\n".join(lines)) + gzip.compress(b"\nlast")
+    assert lines_at(packed, [1, 150_000, 300_000, 300_001, 300_002]) == {
+        1: lines[0], 150_000: lines[149_999], 300_000: lines[-1], 300_001: b"last"
+    }  # fmt: skip
+    # What comes behind the last of them is not looked at.
+    spoiled = packed[: len(packed) // 2]
+    assert lines_at(spoiled, [2, 3]) == {2: lines[1], 3: lines[2]}
+    with pytest.raises(EOFError):
+        lines_at(spoiled, [300_000])
+    assert lines_at(b'a\n"b\n', [2], quote=b'"') is None
+    assert lines_at(b'a\nb\n"c\n', [2]) == {2: b"b"}
 
 
 def test_a_file_in_gb18030_is_read_as_it_is_written(settings: Settings, land: Land) -> None:

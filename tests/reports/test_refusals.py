@@ -66,6 +66,12 @@ def test_a_run_that_there_is_not_is_named_with_those_that_there_are(story: Story
     assert story.confirmed in str(refused.value)
 
 
+def test_a_file_in_the_place_of_the_folder_is_named_before_anything_is_computed(story: Story, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file", "utf-8")
+    with pytest.raises(ConfigurationError, match=r"out is no folder\. Choose another with --out"):
+        make_report(story.settings, out=tmp_path / "out" / "reports")
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

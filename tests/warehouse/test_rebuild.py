@@ -33,6 +33,7 @@ def test_a_rebuild_gives_what_stood_before_and_keeps_since_when_a_check_fails(in
     # Every date is to be published anew: the marts are empty too.
     assert installation.rows("select usage_on from control.pending_date") == [(dt.date(2022, 6, 1),)]
     assert sorted(path.name for path in installation.settings.warehouse_path.parent.iterdir()) == [
+        "for_readers",
         "warehouse.duckdb",
         "writer.lock",
     ]

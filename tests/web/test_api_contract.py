@@ -16,7 +16,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from .conftest import ClientOf
+from .conftest import TOKENS, ClientOf
+from .test_guards import PARTS
 
 CHECKS = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
@@ -33,44 +34,62 @@ def described(client: ClientOf) -> dict[str, Any]:
     return content
 
 
-def try_all(client: ClientOf, *, examples: int, with_long: bool) -> int:
-    """Ask each operation with right and with wrong questions; gives how many were asked."""
+def about_what_there_is(case: schemathesis.Case) -> None:
+    """The description cannot know names of versions and tables; without them nearly every answer is 404."""
+    case.path_parameters = {name: PARTS.get(name, one) for name, one in (case.path_parameters or {}).items()}
+    known = {name: one for name, one in (case.query or {}).items() if name in ("limit", "page", "excel", "format",
+             "months", "uses", "lines", "recompute", "grain")}  # fmt: skip
+    case.query = {**known, "page": min(int(known["page"]), 100)} if known.get("page") else known
+
+
+def try_one(client: ClientOf, operation: Any, mode: GenerationMode, examples: int) -> set[int]:
+    """Ask one operation; gives the statuses that came."""
+    seen: set[int] = set()
+
+    @seed(20221031)
+    @settings(max_examples=examples, deadline=None, database=None, phases=[Phase.generate],
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def holds(case: schemathesis.Case) -> None:
+        if mode == GenerationMode.POSITIVE:
+            about_what_there_is(case)
+        kwargs = case.as_transport_kwargs(base_url="http://testserver")
+        kwargs.pop("cookies", None)
+        # Who asks is not part of the question; test_guards.py asks as everybody.
+        kwargs["headers"] = {**kwargs["headers"], "Authorization": f"Bearer {TOKENS['auditor']}"}
+        answer = client(None).request(**kwargs)
+        seen.add(answer.status_code)
+        case.validate_response(answer, checks=CHECKS)
+
+    try:
+        holds()
+    except Exception as error:
+        error.add_note(f"{operation.method} {operation.path}, {mode}")
+        raise
+    return seen
+
+
+def try_all(client: ClientOf, *, examples: int, with_long: bool) -> set[int]:
+    """Ask each operation with right and with wrong questions; gives the statuses that came."""
     schema = schemathesis.openapi.from_dict(described(client))
-    asked = 0
-    for result in schema.get_all_operations():
-        operation = result.ok()
-        if (operation.definition.raw["operationId"] in LONG) != with_long:
-            continue
-        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-
-            @seed(20221031)
-            @settings(max_examples=examples, deadline=None, database=None, phases=[Phase.explicit, Phase.generate],
-                      suppress_health_check=list(HealthCheck))  # fmt: skip
-            @given(case=operation.as_strategy(generation_mode=mode))
-            def holds(case: schemathesis.Case) -> None:
-                nonlocal asked
-                asked += 1
-                kwargs = case.as_transport_kwargs(base_url="http://testserver")
-                kwargs.pop("cookies", None)
-                answer = client("auditor").request(**kwargs)
-                case.validate_response(answer, checks=CHECKS)
-
-            try:
-                holds()
-            except Exception as error:
-                error.add_note(f"{operation.method} {operation.path}, {mode}")
-                raise
-    return asked
+    operations = [one.ok() for one in schema.get_all_operations()]
+    return {
+        status
+        for one in operations
+        if (one.definition.raw["operationId"] in LONG) == with_long
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+        for status in try_one(client, one, mode, examples)
+    }
 
 
 def test_questions_made_of_the_description_are_answered_as_it_says(client: ClientOf) -> None:
-    assert try_all(client, examples=6, with_long=False) > 100
+    assert {200, 404, 422} <= try_all(client, examples=4, with_long=False)
 
 
 @pytest.mark.soak
 def test_many_questions_made_of_the_description_are_answered_as_it_says(client: ClientOf) -> None:
-    assert try_all(client, examples=100, with_long=False) > 1000
-    assert try_all(client, examples=10, with_long=True) > 10
+    assert {200, 404, 422} <= try_all(client, examples=100, with_long=False)
+    assert {404, 422} <= try_all(client, examples=10, with_long=True)
 
 
 def test_the_description_says_how_to_log_in_and_what_can_go_wrong(client: ClientOf) -> None:

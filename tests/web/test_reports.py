@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from oneledger.reports.making import make_report
 from tests.evaluation.story import Story, settings_of
 
 from .conftest import app_over, client_of
@@ -40,6 +43,7 @@ def home(story: Story, tmp_path: Path) -> Path:
         "run_id": story.confirmed, "version": story.first_version, "period": "2022-Q3",
         "title_zh": "评价结果通报", "title_en": "Circular of the evaluation", "is_draft": False, "is_synthetic": True,
         "confirmed_by": "王敏", "confirmed_at": "2026-11-25T20:00:00.000", "anchor": "ab" * 32, "sequence": 7,
+        "inputs_hash": "cd" * 32,
         "files": files,
     }  # fmt: skip
     (folder / "report.json").write_text(json.dumps(record), "utf-8")
@@ -105,6 +109,19 @@ def test_a_record_that_cannot_be_read_is_named_and_hides_no_other(home: Path, st
     text = client_of(app_over(settings_of(home)), "viewer").get("/reports").text
     assert "oneledger report --run 2022-Q2-broken" in text
     assert f"/reports/{story.confirmed}/workbook.xlsx" in text
+
+
+def test_a_report_that_the_program_made_is_listed_and_given_out(story: Story, tmp_path: Path) -> None:
+    for part in ("published", "evaluations"):
+        (tmp_path / part).symlink_to(story.home / part)
+    shutil.copytree(story.home / "seals", tmp_path / "seals")
+    settings = settings_of(tmp_path)
+    made = make_report(settings, story.confirmed, languages=("zh",), formats=("html",))
+    client = client_of(app_over(settings), "viewer")
+    assert html.escape(made.record["title_zh"]) in client.get("/reports?lang=zh").text
+    for file in made.files:
+        answer = client.get(f"/reports/{story.confirmed}/{file.path.name}")
+        assert hashlib.sha256(answer.content).hexdigest() == file.sha256
 
 
 def test_nobody_reads_no_report(home: Path, story: Story) -> None:

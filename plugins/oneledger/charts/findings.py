@@ -51,17 +51,20 @@ def metric_history(
     if target is not None:
         data = {"data": {"values": [{"value": target, "on": last.isoformat(), "text": t("目标", "target")}]}}
         layers += [
-            {**data, "mark": {"type": "rule", "strokeDash": [5, 4], "strokeWidth": 1.5, "color": palette.good},
+            {**data,
+             "mark": {"type": "rule", "aria": False, "strokeDash": [5, 4], "strokeWidth": 1.5, "color": palette.good},
              "encoding": {"y": {**y, "field": "value"}}},
-            {**data, "mark": {"type": "text", "align": "right", "dy": -7, "color": palette.good, "fontSize": 11},
+            {**data,
+             "mark": {"type": "text", "aria": False, "align": "right", "dy": -7, "color": palette.good, "fontSize": 11},
              "encoding": {"x": {**x, "field": "on"}, "y": {**y, "field": "value"}, "text": {"field": "text"}}},
         ]  # fmt: skip
     if remedy_on is not None:
         data = {"data": {"values": [{"on": remedy_on.isoformat(),
                                      "text": t("整改 %s", "remedy %s") % remedy_on}]}}  # fmt: skip
         layers += [
-            {**data, "mark": {"type": "rule", "color": palette.muted}, "encoding": {"x": {**x, "field": "on"}}},
-            {**data, "mark": {"type": "text", "color": palette.muted, "fontSize": 11},
+            {**data,
+             "mark": {"type": "rule", "aria": False, "color": palette.muted}, "encoding": {"x": {**x, "field": "on"}}},
+            {**data, "mark": {"type": "text", "aria": False, "color": palette.muted, "fontSize": 11},
              "encoding": {"x": {**x, "field": "on"}, "y": {"value": -9}, "text": {"field": "text"}}},
         ]  # fmt: skip
     if found is not None and all(row["measured_on"] != found[0] for row in rows):
@@ -69,7 +72,7 @@ def metric_history(
                          "label": f"{found[0]}: {t('发现时', 'when found')}"})  # fmt: skip
     layers += [
         {"data": {"values": values},
-         "mark": {"type": "line", "color": palette.accent, "invalid": "break-paths-show-domains"},
+         "mark": {"type": "line", "aria": False, "color": palette.accent, "invalid": "break-paths-show-domains"},
          "encoding": {"x": {**x, "field": "on"}, "y": {**y, "field": "value"}}},
         {
             "data": {"values": known}, "mark": {"type": "point", "size": 80, "opacity": 1, "strokeWidth": 2},

@@ -85,7 +85,7 @@ def ledgers(rows: Sequence[Row], as_of: dt.date, t: Translate, palette: Palette 
             },
             {
                 "data": {"values": labels},
-                "mark": {"type": "text", "dy": -15, "color": palette.ink, "fontWeight": "bold"},
+                "mark": {"type": "text", "aria": False, "dy": -15, "color": palette.ink, "fontWeight": "bold"},
                 "encoding": {"y": y, "x": {**x, "field": "on"}, "text": {"field": "text"}},
             },
         ],
@@ -143,7 +143,7 @@ def share_by_rate(rows: Sequence[Row], here: Sequence[Row], t: Translate, palett
     return {
         "width": 470, "height": 220,
         "layer": [
-            {"data": {"values": list(rows)}, "mark": {"type": "line", "interpolate": "step-after"},
+            {"data": {"values": list(rows)}, "mark": {"type": "line", "aria": False, "interpolate": "step-after"},
              "encoding": {"x": x, "y": y, "color": colour}},
             {"data": {"values": described}, "mark": {"type": "point", "size": 120, "opacity": 1},
              "encoding": {"x": x, "y": y, "color": colour, "description": {"field": "label"}}},
@@ -168,7 +168,8 @@ def _cycle(first: dt.date, last: dt.date, x: Specification, t: Translate, palett
             "encoding": {"x": {**x, "field": "from"}, "x2": {"field": "to"}, "description": {"field": "label"}},
         },
         {
-            **data, "mark": {"type": "text", "align": "left", "dx": 4, "color": palette.muted, "fontSize": 11},
+            **data,
+            "mark": {"type": "text", "aria": False, "align": "left", "dx": 4, "color": palette.muted, "fontSize": 11},
             "encoding": {"x": {**x, "field": "from"}, "y": {"value": 8}, "text": {"field": "text"}},
         },
     ]  # fmt: skip

@@ -55,7 +55,7 @@ def stage_counts(rows: Sequence[Row], t: Translate, palette: Palette = SCREEN) -
             },
             {
                 "data": {"values": totals},
-                "mark": {"type": "text", "align": "left", "dx": 6, "color": palette.ink},
+                "mark": {"type": "text", "aria": False, "align": "left", "dx": 6, "color": palette.ink},
                 "encoding": {"y": y, "x": {"field": "total", "type": "quantitative"}, "text": {"field": "text"}},
             },
         ],
@@ -96,7 +96,7 @@ def stage_days(rows: Sequence[Row], t: Translate, palette: Palette = SCREEN) -> 
                 "encoding": {"y": y, "x": {"field": "middle", "type": "quantitative"}, **described},
             },
             {
-                "mark": {"type": "text", "dy": -14, "color": palette.ink},
+                "mark": {"type": "text", "aria": False, "dy": -14, "color": palette.ink},
                 "encoding": {"y": y, "x": {"field": "middle", "type": "quantitative"}, "text": {"field": "text"}},
             },
         ],
@@ -137,7 +137,7 @@ def life_cycle(rows: Sequence[Row], as_of: dt.date, t: Translate, palette: Palet
         "layer": [
             {
                 "data": {"values": [{"on": as_of.isoformat()}]},
-                "mark": {"type": "rule", "strokeDash": [3, 3], "color": palette.muted},
+                "mark": {"type": "rule", "aria": False, "strokeDash": [3, 3], "color": palette.muted},
                 "encoding": {"x": {**time, "field": "on"}},
             },
             {
@@ -159,7 +159,8 @@ def life_cycle(rows: Sequence[Row], as_of: dt.date, t: Translate, palette: Palet
             },
             {
                 "data": {"values": [one for one in due if one["is_late"]]},
-                "mark": {"type": "text", "align": "left", "dx": 6, "dy": -13, "color": palette.bad, "fontSize": 11},
+                "mark": {"type": "text", "aria": False, "align": "left", "dx": 6, "dy": -13, "color": palette.bad,
+                         "fontSize": 11},
                 "encoding": {"y": y, "x": {**time, "field": "on"}, "text": {"field": "text"}},
             },
         ],
@@ -222,7 +223,8 @@ def assessors(rates: Sequence[tuple[str, float | None]], combined: float | None,
     layers: list[Specification] = [
         {"data": {"values": values}, "mark": {"type": "bar", "height": 16},
          "encoding": {"y": y, "x": x, "description": {"field": "label"}}},
-        {"data": {"values": values}, "mark": {"type": "text", "align": "right", "dx": -8, "color": palette.surface},
+        {"data": {"values": values},
+         "mark": {"type": "text", "aria": False, "align": "right", "dx": -8, "color": palette.surface},
          "encoding": {"y": y, "x": x, "text": {"field": "text"}}},
     ]  # fmt: skip
     if combined is not None:

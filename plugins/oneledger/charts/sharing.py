@@ -92,9 +92,11 @@ def approving(rows: Sequence[Row], t: Translate, palette: Palette = SCREEN) -> S
             "x": {**_MONTH, "field": "month"},
             "y": {"field": "rate", "type": "quantitative", "title": None, "scale": {"domain": [0, 1]},
                   "axis": {"format": ".0%"}},
-            "description": {"field": "label"},
         },
-        "layer": [{"mark": {"type": "line"}}, {"mark": {"type": "point", "size": 45}}],
+        "layer": [
+            {"mark": {"type": "line", "aria": False}},
+            {"mark": {"type": "point", "size": 45, "opacity": 1}, "encoding": {"description": {"field": "label"}}},
+        ],
     }  # fmt: skip
 
 
@@ -131,24 +133,29 @@ def opening(
         "layer": [
             {
                 "data": {"values": targets},
-                "mark": {"type": "rule", "strokeDash": [5, 4], "strokeWidth": 1.5, "color": palette.good},
+                "mark": {"type": "rule", "aria": False, "strokeDash": [5, 4], "strokeWidth": 1.5,
+                         "color": palette.good},
                 "encoding": {"y": {**y, "field": "minutes"}},
             },
             {
                 "data": {"values": targets},
-                "mark": {"type": "text", "align": "left", "dy": -8, "dx": -6, "color": palette.good},
+                "mark": {"type": "text", "aria": False, "align": "left", "dy": -8, "dx": -6, "color": palette.good},
                 "encoding": {"x": {**_MONTH, "field": "month"}, "y": {**y, "field": "minutes"},
                              "text": {"field": "text"}},
             },
             {
-                "data": {"values": values}, "mark": {"type": "line", "point": {"size": 35}},
+                "data": {"values": values},
                 "encoding": {
                     "x": {**_MONTH, "field": "month"}, "y": {**y, "field": "minutes"},
                     "color": {"field": "kind", "type": "nominal",
                               "scale": {"domain": [title for _, title, _ in series],
                                         "range": [colour for _, _, colour in series]}},
-                    "description": {"field": "label"},
                 },
+                "layer": [
+                    {"mark": {"type": "line", "aria": False}},
+                    {"mark": {"type": "point", "size": 35, "opacity": 1},
+                     "encoding": {"description": {"field": "label"}}},
+                ],
             },
         ],
     }  # fmt: skip
@@ -185,7 +192,7 @@ def network(rows: Sequence[Row], t: Translate, palette: Palette = SCREEN) -> Spe
                 },
             },
             {
-                "mark": {"type": "text", "fontSize": 11},
+                "mark": {"type": "text", "aria": False, "fontSize": 11},
                 "encoding": {
                     "text": {"field": "count"},
                     "color": {"condition": {"test": f"datum.count > {most * 0.55}", "value": palette.surface},

@@ -24,9 +24,17 @@ _ORDER = ("value", "decides", "rows")
 
 
 def impact(
-    settings: Settings, graph: ColumnGraph, models: VersionModels, columns: Iterable[ColumnNode]
+    settings: Settings,
+    graph: ColumnGraph,
+    models: VersionModels,
+    columns: Iterable[ColumnNode],
+    *,
+    narrowing: Narrowing | None = None,
 ) -> dict[str, Any]:
     """Everything that uses any of these columns.
+
+    Args:
+        narrowing: of this graph, kept by who asks about one column after another.
 
     Returns:
         ``columns`` (the columns asked about), ``items`` (columns that use them, with ``closeness``: ``value`` when made
@@ -43,7 +51,7 @@ def impact(
     place = {name: position for position, name in enumerate(graph.relations)}
     used.sort(key=lambda one: (_ORDER.index(one["closeness"]), place.get(one["relation"], 0)))
     closest = _closest_by_relation(used)
-    narrowing = Narrowing(graph, models)
+    narrowing = narrowing or Narrowing(graph, models)
     return {
         "columns": asked,
         "items": used,

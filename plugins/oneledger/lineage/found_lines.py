@@ -68,14 +68,18 @@ def landed(
     shown: list[dict[str, Any]] = []
     left = sum(one.lines_count for one in files) if lines is None else lines
     counted = _counted(settings, files)
+    asked: dict[str, list[int]] = {}
     for one in files:
         wanted = _row_numbers(tracer, step, one, left)
         left -= len(wanted)
         if wanted or one.file_id not in counted:
-            found = read_landed_lines(settings, catalogue, one.file_id, wanted)
-            shown.append(_described(tracer, one, found))
-        else:
-            shown.append(counted[one.file_id])
+            asked[one.file_id] = wanted
+    with ThreadPoolExecutor(max_workers=settings.threads) as pool:
+        read = pool.map(lambda item: read_landed_lines(settings, catalogue, *item), asked.items())
+        found = dict(zip(asked, read, strict=True))
+    for one in files:
+        is_read = one.file_id in found
+        shown.append(_described(tracer, one, found[one.file_id]) if is_read else counted[one.file_id])
         if shown[-1].get("problem"):
             problems.append(str(shown[-1]["problem"]))
     return {

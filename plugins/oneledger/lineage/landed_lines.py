@@ -12,6 +12,7 @@ import gzip
 import hashlib
 import io
 import json
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any, Literal
 
 from oneledger.catalogue import Catalogue, Entity
 from oneledger.landing.manifest import manifest_sha256, read_manifest
+from oneledger.lineage.physical_lines import lines_at
 from oneledger.settings import Settings
 from oneledger.sources.refusal import RefusalError
 
@@ -115,7 +117,7 @@ def read_landed_lines(
         found.problem = f"{path.name} is not what was received: its SHA-256 is not that of the manifest"
     try:
         found.lines = _lines(found.kind, payload, path, entity, wanted, http.records if http is not None else "")
-    except (ValueError, OSError, EOFError, csv.Error, RefusalError) as error:
+    except (ValueError, OSError, EOFError, zlib.error, csv.Error, RefusalError) as error:
         found.problem = found.problem or f"{path.name} cannot be read: {error}"
     missing = set(wanted) - {one.row_number for one in found.lines}
     if missing and found.problem is None:
@@ -158,13 +160,47 @@ def _decoded(payload: bytes, encoding: str) -> str:
 
 
 def _records(payload: bytes, entity: Entity, wanted: Sequence[int]) -> list[LandedLine]:
+    """Where every line is a record, only the lines asked for are read; otherwise all records up to the last of them."""
+    found = _one_line_records(payload, entity, wanted)
+    return found if found is not None else _all_records(payload, entity, wanted)
+
+
+def _one_line_records(payload: bytes, entity: Entity, wanted: Sequence[int]) -> list[LandedLine] | None:
+    spec = entity.format
+    heading = spec.skip_lines + 1
+    quote = (spec.quote or "").encode()
+    lines = lines_at(payload, [heading, *(heading + number for number in wanted)], quote=quote)
+    if lines is None or heading not in lines:
+        return None
+    texts = _decoded(b"\n".join(lines[one] for one in sorted(lines)), spec.encoding).split("\n")
+    if len(texts) != len(lines):
+        return None
+    delimiter = _delimiter(texts[0], spec.delimiter[0])
+    reader = csv.reader(
+        texts, delimiter=delimiter, quotechar=spec.quote or None,
+        quoting=csv.QUOTE_MINIMAL if spec.quote else csv.QUOTE_NONE,
+    )  # fmt: skip
+    records = list(reader)
+    if len(records) != len(texts) or not all(records):
+        return None
+    return [
+        LandedLine(one - heading, one, one, None, text, _by_heading(records[0], record))
+        for one, text, record in list(zip(sorted(lines), texts, records, strict=True))[1:]
+    ]
+
+
+def _delimiter(first_line: str, agreed: str) -> str:
+    if agreed in first_line:
+        return agreed
+    return next((one for one in (",", ";", "\t", "|") if one in first_line), agreed)
+
+
+def _all_records(payload: bytes, entity: Entity, wanted: Sequence[int]) -> list[LandedLine]:
     spec = entity.format
     text = _decoded(_unpacked(payload), spec.encoding)
-    physical = text.splitlines(keepends=True) if "\r" not in text else io.StringIO(text, newline="").readlines()
-    first_line = text.split("\n", 1)[0]
-    delimiter = spec.delimiter[0]
-    if delimiter not in first_line:
-        delimiter = next((one for one in (",", ";", "\t", "|") if one in first_line), delimiter)
+    # Not ``splitlines``, which ends a line also at letters that mean a line to a typesetter only.
+    physical = io.StringIO(text, newline="").readlines()
+    delimiter = _delimiter(text.split("\n", 1)[0], spec.delimiter[0])
     reader = csv.reader(
         physical[spec.skip_lines :], delimiter=delimiter, quotechar=spec.quote or None,
         quoting=csv.QUOTE_MINIMAL if spec.quote else csv.QUOTE_NONE,
@@ -195,12 +231,12 @@ def _by_heading(header: Sequence[str], record: Sequence[str]) -> dict[str, str |
 
 
 def _json_lines(payload: bytes, wanted: Sequence[int]) -> list[LandedLine]:
-    lines = _unpacked(payload).decode("utf-8").split("\n")
+    lines = lines_at(payload, wanted, is_plain=False) or {}
     found = []
-    for number in wanted:
-        if 0 < number <= len(lines) and lines[number - 1].strip():
-            record = json.loads(lines[number - 1])
-            found.append(LandedLine(number, number, number, None, lines[number - 1], _flat(record)))
+    for number in sorted(lines):
+        text = lines[number].decode("utf-8")
+        if text.strip():
+            found.append(LandedLine(number, number, number, None, text, _flat(json.loads(text))))
     return found
 
 

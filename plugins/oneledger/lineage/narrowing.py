@@ -21,6 +21,8 @@ from oneledger.publishing.lineage_basis import SORTED_BY, USAGE
 _SCHEMA = "traced.narrowed"
 # A relation that is made of no more admitted rows than this is worked out whole.
 _SMALL = 5_000
+# So many values are looked for one by one.
+_SINGLY = 16
 
 
 class Narrowing:
@@ -32,7 +34,7 @@ class Narrowing:
         self.ground = ground
         self._blocks_of = blocks_of
         self._types = types
-        self._kept: dict[tuple[str, str], list[tuple[frozenset[str], str]]] = {}
+        self._kept: dict[tuple[str, str], frozenset[str]] = {}
         self._whole: dict[str, str] = {}
         self._sizes: dict[str, int | None] = {}
         self.clear()
@@ -48,7 +50,7 @@ class Narrowing:
         """A table that holds at least those rows of a relation that one of the alternatives lets through."""
         table = self.ground.table_of(relation)
         if table is not None:
-            return Reading(table, True)
+            return Reading(table, True, is_published=True)
         if self._is_small(relation):
             return Reading(self._all_of(relation), True)
         key = _key_of(alternatives)
@@ -58,15 +60,22 @@ class Narrowing:
         return Reading(f'"warehouse".{quoted(relation)}', False)
 
     def _narrowed(self, relation: str, column: str, values: frozenset[str]) -> str:
-        kept = self._kept.setdefault((relation, column), [])
-        for known, table in kept:
-            if values <= known:
-                return table
-        table = f"{_SCHEMA}.{quote(f'{relation} {column} {len(kept)}')}"
-        constraint = Constraint(f"({', '.join(sorted(values))})", values, False)
+        """The table of the rows in which a column has one of these values; those of further values come on top."""
+        table = f"{_SCHEMA}.{quote(f'{relation} {column}')}"
+        known = self._kept.get((relation, column))
+        missing = values - (known or frozenset())
+        if known is not None and not missing:
+            return table
+        constraint = Constraint(f"({', '.join(sorted(missing))})", missing, False)
+        one = self.ground.models.relations.get(relation)
+        is_read = one is None or one.sql is None
+        # The parts of a file that may hold one value are found by its statistics; those of several are not.
+        wanted = [frozenset([value]) for value in sorted(missing)] if is_read and len(missing) <= _SINGLY else [missing]
         source = self._source(relation, {column: constraint})
-        self.ground.connection.execute(f"create table {table} as {source} where {constraint.on(quote(column))}")
-        kept.append((values, table))
+        rows = " union all ".join(f"{source} where {quote(column)} in ({', '.join(sorted(part))})" for part in wanted)
+        begin = f"create table {table} as" if known is None else f"insert into {table}"
+        self.ground.connection.execute(f"{begin} {rows}")
+        self._kept[relation, column] = values | (known or frozenset())
         return table
 
     def _all_of(self, relation: str) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import duckdb
 
@@ -21,17 +22,18 @@ from oneledger.lineage.blocks import (
     ModelBlocks,
     Query,
     Source,
-    aggregates_in,
-    has_aggregate,
 )
 from oneledger.lineage.constraints import constraints_of
-from oneledger.lineage.deciding import extreme_of
+from oneledger.lineage.deciding import witnesses_of
 from oneledger.lineage.pushing import NAMING, is_plain
 from oneledger.lineage.selecting import HERE, PLACE, ROW, Selecting, Tables, names_of, relation_name
 from oneledger.publishing.content import quote
 
 # Of so many wanted rows the combinations are kept once for all sources; of more each source is worked out by itself.
 _FEW = 200
+# Rows that are named by longer SQL are put into a table before they are followed.
+_LONG = 500
+_BRANCH = "__branch"
 
 
 @dataclass
@@ -96,6 +98,7 @@ class BlockTracer(Selecting):
         self._counts: dict[str, int] = {}
         self._types_of: dict[str, Mapping[str, str]] = {}
         self._columns_of: dict[str, list[str]] = {}
+        self._carrying: set[str] = set()
 
     def trace(
         self, wanted: str, columns: Iterable[str], wanted_types: Mapping[str, str] | None = None
@@ -134,13 +137,19 @@ class BlockTracer(Selecting):
     def _work_out(self, query: Query) -> None:
         live = [block for block in query.blocks if self.pushed.get(id(block))]
         columns = self.asked(query)
+        is_carrying = bool(live) and self._can_carry(query, live)
         selects = []
         for block in live:
             if block.is_opaque:
                 selects.append(f"select {names_of(columns)} from ({self.renamed(block.select, block)})")
                 continue
             texts = [f"{text} as {quote(name)}" for name, text in self.outputs(block, columns)]
-            selects.append(self.select(block, texts, columns, is_grouped=True))
+            carried = self._followed(block, query) if is_carrying else []
+            if is_carrying:
+                texts += self._carried(query, live, block)
+            selects.append(self.select(block, texts, columns, is_grouped=True, rows=[one.alias for one in carried]))
+        if is_carrying:
+            self._carrying.add(query.name)
         if not selects:
             # A view, since a column of a table has a type, and this null must be comparable with anything.
             nothing = f"select {', '.join(f'null as {quote(one)}' for one in columns)} where false"
@@ -150,9 +159,74 @@ class BlockTracer(Selecting):
         text = " union all ".join(selects)
         self.connection.execute(f"create table {self.table(query.name)} as {text}")
 
+    def _can_carry(self, query: Query, live: Sequence[Block]) -> bool:
+        """Whether each row of a query is one combination of rows: then it can say itself of which."""
+        if not self.is_exact or query.name in self._read_by_name:
+            return False
+        return all(
+            not (block.is_opaque or block.is_aggregated or block.partitions or block.nested)
+            and not block.select.args.get("distinct")
+            and all(self.has_rowid(block, one) for one in self._followed(block, query))
+            for block in live
+        )
+
+    @cached_property
+    def _read_by_name(self) -> set[str]:
+        """Queries of which SQL that is run as it stands may take every column."""
+        blocks = [block for query in self.blocks.queries.values() for block in query.blocks]
+        opaque = {source.query for block in blocks if block.is_opaque for source in block.sources if source.query}
+        nested = {
+            source.query
+            for block in blocks
+            for name, _ in block.nested
+            for below in self.blocks.queries[name].blocks
+            for source in below.sources
+            if source.query
+        }
+        return opaque | nested
+
+    def _carried(self, query: Query, live: Sequence[Block], block: Block) -> list[str]:
+        """Columns that say of which branch of the query a row is, and which rows of the sources it is made of."""
+        most = max(len(self._followed(one, query)) for one in live)
+        rows = [f"{quote(one.alias)}.{ROW}" for one in self._followed(block, query)]
+        rows += ["null::bigint"] * (most - len(rows))
+        branch = [f"{query.blocks.index(block)} as {_BRANCH}"] if len(live) > 1 else []
+        return [*branch, *(f"{row} as {ROW}{place}" for place, row in enumerate(rows))]
+
+    def _followed(self, block: Block, query: Query) -> list[Source]:
+        """The sources of a block of which rows are looked for."""
+        columns = self.demands[query.name].columns
+        used = self.used(block, columns)
+        return [
+            one
+            for one in block.sources
+            if one.alias in used and (self.with_existence or not self.is_only_there(block, one, columns))
+        ]
+
     # Backwards: the rows that stood in a combination.
 
+    def _follow_carried(self, query: Query) -> None:
+        """The rows that the wanted rows of a query say that they are made of."""
+        parts = list(dict.fromkeys(self.found_of_queries.get(query.name, [])))
+        if not parts:
+            return
+        live = [block for block in query.blocks if self.pushed.get(id(block))]
+        wanted = f"{self.table(query.name)} where rowid in ({' union all '.join(parts)})"
+        if len(live) > 1 or len(wanted) > _LONG:
+            self._create(f'{self.table(query.name)[:-1]} wanted"', f"select * from {wanted}")
+            wanted = f'{self.table(query.name)[:-1]} wanted" where true'
+        for block in live:
+            branch = f" and {_BRANCH} = {query.blocks.index(block)}" if len(live) > 1 else ""
+            used = self.used(block, self.demands[query.name].columns)
+            for place, source in enumerate(self._followed(block, query)):
+                row = f"{ROW}{place}"
+                rows = f"select {row} as {ROW} from {wanted}{branch} and {row} is not null"
+                self._enter(block, source, used[source.alias], rows)
+
     def _follow(self, query: Query) -> None:
+        if query.name in self._carrying:
+            self._follow_carried(query)
+            return
         demand = self.demands[query.name]
         wanted = self._wanted(query)
         if wanted is None:
@@ -166,11 +240,7 @@ class BlockTracer(Selecting):
                 continue
             matching = "" if query.is_expression or not self.is_exact else self._matching(block, query, wanted)
             used = self.used(block, demand.columns)
-            sources = [
-                one for one in block.sources
-                if one.alias in used
-                and (self.with_existence or not self.is_only_there(block, one, demand.columns))
-            ]  # fmt: skip
+            sources = self._followed(block, query)
             together = self._together(block, query, sources, wanted, matching) if len(sources) > 1 else None
             for place, source in enumerate(sources):
                 if together is None:
@@ -219,41 +289,12 @@ class BlockTracer(Selecting):
         return [one.alias for one in block.sources] if witnesses else []
 
     def _witnesses(self, block: Block, columns: set[str]) -> list[str]:
-        """Of a group that only gives its smallest or largest value, or whether anything holds, a few rows suffice.
-
-        Returns:
-            One condition for each such value: true in the rows that give it. Empty when all rows count.
-        """
-        if self.with_existence or not block.is_aggregated or block.partitions or block.select.args.get("having"):
+        """Conditions that pick the few rows of a group that decide it; empty when all of its rows count."""
+        if self.with_existence:
             return []
-        values = [one for name, one in block.outputs.items() if name in columns and has_aggregate(one)]
-        group = ", ".join(self.renamed(one, block) for one in block.group)
-        part = f"partition by {group} " if group else ""
         used = self.used(block, columns)
         tie = ", ".join(f"{quote(one.alias)}.{PLACE}" for one in block.sources if one.alias in used)
-        witnesses = []
-        for value in values:
-            for one in aggregates_in(value):
-                extreme = extreme_of(one)
-                if extreme is None or not all(is_plain(part) for part in extreme.parts):
-                    return []
-                texts = [self.renamed(part, block) for part in extreme.parts]
-                first = f"({self.renamed(extreme.only, block)}) desc nulls last, " if extreme.only is not None else ""
-                if extreme.kind == "bit_or":
-                    before = (f"bit_or({texts[0]}) over ({part}order by bit_count({texts[0]}) desc, {tie} "
-                              "rows between unbounded preceding and 1 preceding)")  # fmt: skip
-                    witnesses.append(f"({texts[0]} & ~coalesce({before}, 0)) <> 0")
-                elif extreme.kind == "each":
-                    each = f"partition by {', '.join([*([group] if group else []), *texts])} "
-                    witnesses.append(f"row_number() over ({each}order by {first}{tie}) = 1")
-                else:
-                    order = {"min": f"({texts[-1]}) asc nulls last", "max": f"({texts[-1]}) desc nulls last",
-                             "any": f"({texts[0]}) is null"}[extreme.kind]  # fmt: skip
-                    witnesses.append(f"row_number() over ({part}order by {first}{order}, {tie}) = 1")
-        if not witnesses and block.group:
-            # Only that the group is there: any of its rows shows it.
-            witnesses.append(f"row_number() over ({part}order by {tie}) = 1")
-        return list(dict.fromkeys(witnesses))
+        return witnesses_of(block, columns, tie, lambda one: self.renamed(one, block))
 
     def _wanted(self, query: Query) -> str | None:
         if query.name in self.wanted_tables:

@@ -21,10 +21,16 @@ PLACE = "__place"
 
 @dataclass(frozen=True)
 class Reading:
-    """Where rows of a relation are read. ``has_rowid``: it is a table, whose rows are known by their place in it."""
+    """Where rows of a relation are read.
+
+    Attributes:
+        has_rowid: it is a table, whose rows are known by their place in it.
+        is_published: the table was published, so that the place of a row is the same each time.
+    """
 
     table: str
     has_rowid: bool
+    is_published: bool = False
 
 
 class Tables(Protocol):
@@ -155,7 +161,8 @@ class Selecting(Pushing):
             if has_row:
                 extra.append(f"{'rowid' if reading.has_rowid else 'source_row'} as {ROW}")
             if has_place:
-                extra.append(f"{self.place_in(source.relation or '')} as {PLACE}")
+                place = "rowid" if reading.is_published else self.place_in(source.relation or "")
+                extra.append(f"{place} as {PLACE}")
         return f"(select {', '.join([*selected, *extra])} from {table}{where}) as {quote(source.alias)}"
 
     def alternatives(self, block: Block, source: Source) -> list[Conjunction]:

@@ -141,9 +141,10 @@ def _described(tracer: Tracer, step: Step) -> dict[str, Any]:
 
 
 def _rows(tracer: Tracer, step: Step) -> list[dict[str, Any]]:
-    """The first found rows, with the columns that counted."""
+    """The first found rows, with the columns that counted and those that tell the rows apart."""
     columns = list(step.relation.columns) or list(tracer.types.get(step.relation.name, {}))
-    counted = [one for one in columns if one in step.columns or one in _ALWAYS_SHOWN] or columns
+    shown = {*step.columns, *_ALWAYS_SHOWN, *tracer.keys.key_of(step.relation.name)}
+    counted = [one for one in columns if one in shown] or columns
     names = ", ".join(f'"{one}"' for one in counted)
     cursor = tracer.connection.execute(
         f"select {names} from {tracer.table_of(step.relation.name)} order by all limit {_SHOWN_ROWS}"

@@ -15,10 +15,13 @@ from oneledger.lineage.pushing import Pushing
 from oneledger.lineage.recomputing import NINE_DECIMALS, SIX_DECIMALS, differing_rows
 from oneledger.publishing.content import quote
 from oneledger.publishing.evaluation_basis import RULES_DIR
+from oneledger.publishing.relations import Relations, read_relations
 from oneledger.settings import Settings
 from oneledger.warehouse.evaluation_runs import EvaluationRun
 
 _FOUND = "traced.found"
+# From so many rows of a relation on, the trace works with all the threads that it may use.
+_MANY = 10_000
 # Each is tried when the rows of the one before do not give the wanted rows again.
 WIDTHS = ("near", "exact", "with_existence", "pushed", "whole")
 
@@ -48,13 +51,14 @@ class Step:
 class Tracer:
     """Traces rows in one opened version. What it found lies in tables that ``table_of`` names."""
 
-    def __init__(self, ground: Ground, *, recompute: bool = True) -> None:
+    def __init__(self, ground: Ground, *, recompute: bool = True, threads: int = 1) -> None:
         self.ground = ground
         self.connection = ground.connection
         self.models = ground.models
         self.recompute = recompute
         self.rules_dir = ground.run.path / RULES_DIR if ground.run is not None else None
         self.steps: dict[str, Step] = {}
+        self._threads = threads
         self._runs = 0
         self._tables: dict[str, str] = {}
         self._blocks: dict[str, ModelBlocks] = {}
@@ -69,8 +73,15 @@ class Tracer:
         self.connection.execute(f"drop schema if exists {_FOUND} cascade")
         self.connection.execute(f"create schema {_FOUND}")
         self._narrowing.clear()
+        # Hundreds of statements over a few rows each: a second thread only costs.
+        self.connection.execute("set threads = 1")
         self._tables = {}
         self.steps = {}
+
+    @cached_property
+    def keys(self) -> Relations:
+        """Of every relation the columns that tell its rows apart."""
+        return read_relations(self.models.version)
 
     @cached_property
     def types(self) -> dict[str, dict[str, str]]:
@@ -120,6 +131,8 @@ class Tracer:
         name = found.relation
         step = self.steps.setdefault(name, Step(self._relation(name), 0, set()))
         step.columns |= found.columns
+        if found.rows_count > _MANY:
+            self.connection.execute(f"set threads = {self._threads}")
         if name not in self._tables:
             self._tables[name] = found.table
             step.rows_count = found.rows_count
@@ -196,4 +209,4 @@ def open_tracer(
         run: an evaluation run that was made on this version: its results and rules stand in place of the live ones.
     """
     with open_lazily(settings, models, run) as ground:
-        yield Tracer(ground, recompute=recompute)
+        yield Tracer(ground, recompute=recompute, threads=settings.threads)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -93,6 +94,7 @@ def make_report(
             after it was made, or its version is no longer kept.
     """
     run = _chosen(settings, run_name, is_draft_allowed=is_draft_allowed)
+    folder = _usable(out or settings.reports_dir / run.run_id)
     if problems := verify_run(run):
         raise ConfigurationError(
             f"Run {run.run_id} is not what was sealed: {problems[0].file} {problems[0].problem}. {problems[0].remedy} "
@@ -103,12 +105,10 @@ def make_report(
     progress(f"{run.run_id}: reading version {version.version}")
     facts = read_facts(run, version, previous)
     seal = _seal(settings, run, version, previous)
-    folder = out or settings.reports_dir / run.run_id
     made: dict[str, bytes] = {}
     about: dict[str, tuple[str, str]] = {}
     for name, file_format, language, content in _files(settings, facts, seal, languages, formats, progress):
         made[name], about[name] = content, (file_format, language)
-    folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         return _keep(settings, facts, seal, folder, made, about, is_own=out is None)
 
@@ -309,9 +309,25 @@ def _record(facts: Facts, seal: Seal, files: list[dict[str, Any]]) -> dict[str, 
     }
 
 
+def _usable(folder: Path) -> Path:
+    """The folder, once it is sure that files can be written there; before anything is computed.
+
+    Raises:
+        ConfigurationError: it is a file, or nothing may be written there.
+    """
+    existing = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        what = "is no folder" if not existing.is_dir() else "cannot be written to"
+        raise ConfigurationError(
+            f"The report cannot be written to {folder}: {existing} {what}. Choose another with --out."
+        )
+    return folder
+
+
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Two processes that make the same report take turns."""
+    folder.mkdir(parents=True, exist_ok=True)
     with (folder / _LOCK_FILE).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,11 +1,12 @@
 """Questions that take seconds (traces, impacts): asked in the background one after another, answered when done.
 
-A page waits a moment for the answer; when it is not there yet, it says so and asks again by itself. Answers are kept
+A page waits some seconds for the answer; when it is not there yet, it says so and asks again. Answers are kept
 while they are among the newest, so that a download after the page costs nothing.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -13,7 +14,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from fastapi import HTTPException
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import State
 
 _KEPT = 48
@@ -36,16 +36,14 @@ class Desk:
             Exception: what ``work`` raised; a question that failed is forgotten and may be asked again.
         """
         future = self._ask(key, work)
-        try:
-            return True, await run_in_threadpool(future.result, seconds)
-        except TimeoutError:
-            if future.done():
-                raise
+        # Waiting takes no thread, and giving up waiting does not end the work.
+        await asyncio.wait({asyncio.wrap_future(future)}, timeout=seconds)
+        if not future.done():
             return False, None
-        except Exception:
+        if future.exception() is not None:
             with self._lock:
                 self._asked.pop(key, None)
-            raise
+        return True, future.result()
 
     def _ask(self, key: Hashable, work: Callable[[], Any]) -> Future[Any]:
         with self._lock:

@@ -15,13 +15,13 @@ _DISTRICTS = {
 
 TERMS: dict[str, dict[str, tuple[str, str]]] = {
     "level": {"city": ("市本级", "city"), "county": ("县区", "county"), "province": ("省级", "province")},
+    "district": _DISTRICTS,
     "side": {"service": ("服务侧", "service side"), "governance": ("治理侧", "governance side")},
     "family": {
         "major_application": ("重大应用类", "major application"),
         "application_system": ("应用系统类", "application system"),
         "infrastructure": ("基础设施类", "infrastructure"), "operations": ("运维类", "operations"),
     },
-    "district": _DISTRICTS,
     "stage": {
         "declared": ("申报", "declared"), "reviewed": ("审核", "reviewed"), "implementing": ("实施", "implementing"),
         "accepted": ("竣工验收", "accepted"), "operating": ("运维", "operating"),

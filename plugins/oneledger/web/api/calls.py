@@ -85,10 +85,7 @@ class Call:
     def etag(self, *more: str) -> str:
         """The tag of this question to this version; equal tags mean equal bytes."""
         told = self.provenance
-        asked = sorted(
-            (name, text) for name, text in self.request.query_params.multi_items() if name not in ("version", "format")
-        )
-        parts = [_REVISION, told["version"], told["anchor"], self.request.url.path, asked, *more]
+        parts = [_REVISION, told["version"], told["anchor"], str(self.request.url.path), self.request.url.query, *more]
         return f'"{hashlib.sha256(json_bytes(parts)).hexdigest()[:32]}"'
 
     def not_modified(self, etag: str) -> Response | None:
@@ -118,7 +115,7 @@ class Call:
     def answer_of_now(self, body: Mapping[str, Any], links: Mapping[str, str] | None = None) -> Response:
         """A JSON answer about the installation as it is: tagged by its content."""
         content = {**self.provenance, **body}
-        etag = f'"{hashlib.sha256(json_bytes(content)).hexdigest()[:32]}"'
+        etag = self.etag(hashlib.sha256(json_bytes(content)).hexdigest())
         return self.not_modified(etag) or self.json(content, etag, links)
 
     def json(self, body: Mapping[str, Any], etag: str, links: Mapping[str, str] | None) -> Response:

@@ -146,6 +146,7 @@ def source(page: ViewerPage, source_id: ShortName) -> HTMLResponse:
     return page.show(
         "catalogue/source.html",
         source=one, fresh={f"{row['source']}.{row['entity']}": row for row in fresh}, flow_tables=flow.tables,
+        nodes=flow.graph.nodes,
     )  # fmt: skip
 
 

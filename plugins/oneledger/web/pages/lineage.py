@@ -14,12 +14,14 @@ from oneledger.audit.last_verification import last_verification
 from oneledger.lineage.column_answers import table_graph
 from oneledger.lineage.column_graph import DECIDES, ROWS_ONLY, VALUE
 from oneledger.lineage.column_impact import impact
+from oneledger.lineage.column_narrow import Narrowing
 from oneledger.web.desk import desk_of
 from oneledger.web.flow_pictures import all_tables, column_ways, focused
 from oneledger.web.page import Page, ViewerPage
 from oneledger.web.queries.columns import CLOSENESS_TITLES, KIND_TITLES, uses, way_back_steps
 from oneledger.web.queries.flow import LAYER_TITLES, ROOMS, Flow, Table, flow_of
 from oneledger.web.queries.sql_steps import sql_steps
+from oneledger.web.terms import terms_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -129,23 +131,26 @@ async def column_uses(page: ViewerPage, name: Annotated[str, PathParameter(max_l
     """Which indicators, published figures and readers a column reaches, each followed through its own conditions."""
     flow = flow_of(page.settings, page.reading)
     node = flow.graph.nodes[find_column(flow, name)]
+    # Asked by one worker, one question after another; each figure's part is worked out for the first of them.
+    narrowing = page.reading.remembered(("narrowing",), lambda: Narrowing(flow.graph, flow.models))
     is_done, found = await desk_of(page.request.app.state).answer(
         ("impact", page.reading.version.version, node.name),
-        lambda: impact(page.settings, flow.graph, flow.models, [node]),
-        seconds=2,
+        lambda: impact(page.settings, flow.graph, flow.models, [node], narrowing=narrowing),
+        seconds=15,
     )
     if not is_done:
         return waiting(page, page.t("正在逐项追踪指标与公布数据", "Following each indicator and figure"), node.name)
     return page.show(
         "lineage/uses.html",
         node=node, found=found, layer_titles=LAYER_TITLES, closeness_titles=CLOSENESS_TITLES,
+        term=terms_of(page.language),
     )  # fmt: skip
 
 
 def waiting(page: Page, title: str, what: str) -> Response:
-    """A page that says that the answer is being worked out, and asks again after two seconds."""
+    """A page that says that the answer is being worked out, and asks again by itself."""
     answer = page.show("lineage/waiting.html", title=title, what=what)
-    answer.headers["Refresh"] = "2"
+    answer.headers["Refresh"] = "8"
     return answer
 
 

@@ -56,7 +56,10 @@ def sharing(
     ]
     approvals = reading.remembered(("sharing.approvals",), lambda: ask.approvals(reading))
     openings = reading.remembered(("sharing.openings",), lambda: ask.openings(reading))
-    oldest = ask.request_list(reading, ask.RequestFilter(state="late"), sort="-late_working_days", page=1)
+    oldest = reading.remembered(
+        ("sharing.oldest",),
+        lambda: ask.request_list(reading, ask.RequestFilter(state="late"), sort="-late_working_days", page=1),
+    )
     return page.show(
         "sharing/index.html",
         term=term,
@@ -78,7 +81,8 @@ def sharing(
         key_apps=key_apps,
         audited_to=ask.AUDITED_TO,
         key_app_counts=reading.remembered(("sharing.key_apps",), lambda: ask.key_app_counts(reading)),
-        key_app_rows=ask.key_apps(reading, key_apps),
+        key_app_rows=reading.remembered(("sharing.key_apps", key_apps), lambda: ask.key_apps(reading, key_apps)),
+        most_key_apps=ask.MOST_KEY_APPS,
         oldest=oldest.rows[:10],
     )  # fmt: skip
 

@@ -28,7 +28,8 @@ from oneledger.web.trace_views import Asked, check_may_trace, command_of, head_o
 router = APIRouter(include_in_schema=False)
 
 _Code = Annotated[str, Query(max_length=80, pattern=r"^[\w.\-]*$")]
-_WAIT_SECONDS = 2.0
+# Nearly every trace is there by then; a page that asks again by itself is for the others.
+_WAIT_SECONDS = 15.0
 _DOWNLOAD_SECONDS = 180.0
 
 

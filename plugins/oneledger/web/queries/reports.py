@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from oneledger.settings import Settings
-
-RECORD = "report.json"
+from oneledger.reports.listing import RECORD_FILE, read_record
+from oneledger.settings import ConfigurationError, Settings
 
 
 @dataclass(frozen=True)
@@ -66,11 +64,11 @@ class Reports:
 def list_reports(settings: Settings) -> Reports:
     """The reports that were made; what one folder holds never hides the others."""
     found, unreadable = [], []
-    for path in sorted(settings.reports_dir.glob(f"*/{RECORD}")):
+    for folder in sorted(path.parent for path in settings.reports_dir.glob(f"*/{RECORD_FILE}")):
         try:
-            found.append(_report(path))
-        except (OSError, ValueError, KeyError, TypeError):
-            unreadable.append(path.parent.name)
+            found.append(_report(folder))
+        except (ConfigurationError, ValueError, KeyError, TypeError):
+            unreadable.append(folder.name)
     found.sort(key=lambda one: (one.period, one.confirmed_at or "", one.run_id), reverse=True)
     return Reports(tuple(found), tuple(unreadable))
 
@@ -80,9 +78,9 @@ def find_report(settings: Settings, run_id: str) -> Report | None:
     return next((one for one in list_reports(settings).found if one.run_id == run_id), None)
 
 
-def _report(path: Path) -> Report:
-    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    files = [_file(path.parent, one) for one in record["files"]]
+def _report(folder: Path) -> Report:
+    record = read_record(folder) or {}
+    files = [_file(folder, one) for one in record["files"]]
     return Report(
         run_id=str(record["run_id"]),
         version=str(record["version"]),

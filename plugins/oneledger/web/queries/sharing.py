@@ -9,6 +9,8 @@ from oneledger.web.listing import Listing, contains, listed
 from oneledger.web.reading import Reading, Row
 
 AUDITED_TO = "2022-06-30"
+# More key apps than anybody reads on a page; the whole list is there to download.
+MOST_KEY_APPS = 200
 
 
 def months(reading: Reading) -> list[Row]:
@@ -197,7 +199,10 @@ def department_name(reading: Reading, department_id: str) -> str | None:
 
 
 def key_apps(reading: Reading, moment: Literal["audited", "now"]) -> list[Row]:
-    """Key apps without a request when they were audited, or now, with the reason that the owner gave."""
+    """Key apps without a request when they were audited, or now, with the reason that the owner gave.
+
+    Those that have not asked since come first; at most ``MOST_KEY_APPS``.
+    """
     return reading.rows(
         """
         select
@@ -212,8 +217,9 @@ def key_apps(reading: Reading, moment: Literal["audited", "now"]) -> list[Row]:
                 else sharing.first_requested_on is null or sharing.first_requested_on > cast($audited_to as date)
             end
         order by sharing.has_requested, sharing.no_sharing_reason, sharing.app_name
+        limit $most
         """,
-        {"moment": moment, "audited_to": AUDITED_TO},
+        {"moment": moment, "audited_to": AUDITED_TO, "most": MOST_KEY_APPS},
     )
 
 

@@ -37,9 +37,9 @@ def metrics(call: ViewerCall) -> Response:
 
 
 @router.get(
-    "/metrics/{name}", name="metric",
+    "/metrics/{metric_name}", name="metric",
     **says("一个指标的值", "Values of a metric", model=MetricValues,
-           example="/api/v1/metrics/visitors?group_by=metric_time,app__side&grain=month&start_on=2022-08-01",
+           example="/api/v1/metrics/page_views?group_by=metric_time,app__side&grain=month&start_on=2022-08-01",
            description_zh="按维度分组；以 维度=值、维度__ne、__gt、__gte、__lt、__lte、__in=a,b、__isnull=true 筛选。"
            "与 MetricFlow 的结果相同。",
            description_en="Grouped by dimensions; filtered by dimension=value, dimension__ne, __gt, __gte, __lt, "
@@ -47,7 +47,7 @@ def metrics(call: ViewerCall) -> Response:
 )  # fmt: skip
 def metric(
     call: MetricCall,
-    name: Annotated[str, Path(pattern="^[a-z0-9_]{1,100}$")],
+    metric_name: Annotated[str, Path(pattern="^[a-z0-9_]{1,100}$")],
     group_by: Annotated[
         str | None,
         Query(max_length=1000, pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$", description="Dimensions joined by commas."),
@@ -61,20 +61,25 @@ def metric(
     limit: Annotated[int, Query(ge=1, le=CAPS.page)] = 1000,
 ) -> Response:
     """Values of one metric."""
-    found = find_metric(call.reading.version, name)
-    dimensions = {one.name: one for one in list_dimensions(call.reading.version, [name])}
+    found = find_metric(call.reading.version, metric_name)
+    dimensions = {one.name: one for one in list_dimensions(call.reading.version, [metric_name])}
     filters = _filters(call, dimensions)
 
     def make() -> dict[str, Any]:
         try:
             answer = query_metrics(
-                call.settings, call.reading.version, metrics=[name],
+                call.settings, call.reading.version, metrics=[metric_name],
                 group_by=group_by.split(",") if group_by else [], filters=filters, grain=grain,
                 start_on=start_on, end_on=end_on, order_by=order_by.split(",") if order_by else [], limit=limit,
+                connection=call.reading.cursor(),
             )  # fmt: skip
         except ConfigurationError as error:
             raise BadQuestionError(
-                [BadParameter(name, call.request.url.query, f"指标不能这样问。 The metric cannot be asked so. {error}")]
+                [
+                    BadParameter(
+                        metric_name, call.request.url.query, f"指标不能这样问。 The metric cannot be asked so. {error}"
+                    )
+                ]
             ) from error
         told = answer.as_dict()
         return {
