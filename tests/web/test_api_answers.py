@@ -100,6 +100,8 @@ def test_head_gives_the_headers_of_get_and_no_body(client: ClientOf) -> None:
         assert head.content == b""
         assert head.headers["etag"] == got.headers["etag"]
         assert head.headers["content-type"] == got.headers["content-type"]
+        assert head.headers.get("content-length") == got.headers.get("content-length")
+        assert head.headers["link"] == got.headers["link"]
     assert viewer.head(f"{STARS}?limit=0").status_code == 422
     assert client(None).head(STARS).status_code == 401
 

@@ -126,7 +126,7 @@ def _check_month(relation: Relation, question: Question, caps: Caps) -> None:
 def _json(call: Call, question: Question, asked: RowsAsked, etag: str, total: int) -> Response:
     assert question.limit is not None
     sql, values = question.rows_sql(more=1, has_places=True)
-    rows = [] if call.is_head else call.reading.cursor().execute(sql, values).fetchall()
+    rows = call.reading.cursor().execute(sql, values).fetchall()
     links = _links(call, question, asked, total)
     shown, width = rows[: question.limit], len(question.select)
     if len(rows) > question.limit and not asked.page:
@@ -186,7 +186,10 @@ def _file(
     }
     media = f"{chosen.media_type}; charset=utf-8" if chosen is Format.CSV else chosen.media_type
     if call.is_head:
-        return Response(media_type=media, headers=headers)
+        answer = Response(media_type=media, headers=headers)
+        # How long the file is nobody knows before it is made; it would not be the nothing that is sent here.
+        del answer.headers["content-length"]
+        return answer
     sql, values = question.rows_sql()
     columns = [question.relation.columns[one] for one in question.select]
     return StreamingResponse(_content(call, question, asked, chosen, sql, values, columns), media_type=media,
