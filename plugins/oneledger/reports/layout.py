@@ -34,7 +34,7 @@ _KINDS: dict[type, str] = {
 _VIEW_BOX = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
 _NAME = re.compile(r'((?:\bid="|url\(#|href="#))((?:clip|gradient_|pattern_)\d+)')
 # What a mark says of itself: a browser shows a title at the pointer, and the chart as a whole is read out by its own.
-_LABEL = re.compile(r'<(path|g|text|line|rect) aria-label="([^"]*)"([^>]*)>')
+_SAID = re.compile(r'<(\w+)([^>]*?) data-said="([^"]*)"([^>]*)>')
 # A unit of a chart on paper: at 620 units a chart is as wide as the text.
 _MM_A_UNIT = 0.235
 
@@ -78,7 +78,7 @@ def _block(block: Block, *, is_for_screen: bool) -> dict[str, Any]:
     if isinstance(block, Figure):
         palette = SCREEN if is_for_screen else PAPER
         drawn = _with_own_names(svg(block.chart(palette), title=block.alt, palette=palette), block.figure_id)
-        drawn = _LABEL.sub(r"<\1\3><title>\2</title>" if is_for_screen else r"<\1\3>", drawn)
+        drawn = _one_picture(drawn, is_for_screen=is_for_screen)
         size = _VIEW_BOX.search(drawn)
         width = float(size.group(1)) if size else 0.0
         return kind | {
@@ -118,3 +118,18 @@ def _with_own_names(drawn: str, figure_id: str) -> str:
         return match[1] + names.setdefault(match[2], f"{figure_id}-part{len(names) + 1}")
 
     return _NAME.sub(own, drawn)
+
+
+def _one_picture(drawn: str, *, is_for_screen: bool) -> str:
+    """A chart with one name and one role, its own; what a mark says of itself is a title, without a script.
+
+    What the drawing program says of its axes, in English, is left out: the sentence of the chart tells what it shows.
+    """
+
+    def titled(match: re.Match[str]) -> str:
+        title = f"<title>{match[3]}</title>" if is_for_screen and "class=" not in match[2] else ""
+        return f"<{match[1]}{match[2]}{match[4]}>{title}"
+
+    opening, _, parts = drawn.partition(">")
+    parts = parts.replace(' role="img"', "")
+    return f"{opening}>{_SAID.sub(titled, parts)}"
