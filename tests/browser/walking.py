@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 # many are looked at.
 OF_A_KIND = 1
 # Links that download, log out or change the language lead to no further page.
-_NO_PAGE = re.compile(r"^/(api|static|login|logout|enter)(/|$)|/download")
+_NO_PAGE = re.compile(r"^/(api|static|login|logout|enter)(/|$)|/download|\.(csv|xlsx|parquet|json|yml|html|pdf|docx)$")
 _NAME = re.compile(r"[0-9]|[A-Z]|[一-鿿]|[._]|%")
 
 

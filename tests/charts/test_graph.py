@@ -54,7 +54,7 @@ def test_what_a_box_hands_on_within_its_column_goes_downwards(
 def test_straight_lines_stay_uncrossed() -> None:
     columns = [["a", "b", "c"], ["z", "y", "x"]]
     placed = place(columns, [("a", "x"), ("b", "y"), ("c", "z")], dict.fromkeys("abcxyz", 20.0), gap=4)
-    assert [placed[a].top - placed[b].top for a, b in ("ax", "by", "cz")] == [0, 0, 0]
+    assert [placed[a].top - placed[b].top for a, b in (("a", "x"), ("b", "y"), ("c", "z"))] == [0, 0, 0]
 
 
 def test_a_circle_within_a_column_ends() -> None:

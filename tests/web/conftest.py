@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from limits import RateLimitItemPerMinute
+from starlette.types import ASGIApp
 
 from oneledger.settings import Settings
 from oneledger.web.app import create_app
@@ -59,6 +60,6 @@ def app_over(settings: Settings, *, requests_a_minute: int = 1_000_000) -> FastA
     return made
 
 
-def client_of(app: FastAPI, role: str | None) -> TestClient:
+def client_of(app: ASGIApp, role: str | None) -> TestClient:
     headers = {"Authorization": f"Bearer {TOKENS[role]}"} if role else {}
     return TestClient(app, headers=headers, follow_redirects=False)

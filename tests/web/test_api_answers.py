@@ -7,6 +7,9 @@ import math
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from oneledger.audit.anchors import anchor_of_version
 from oneledger.publishing.versions import list_versions
@@ -227,3 +230,12 @@ def test_a_broken_installation_fails_without_telling_its_insides(story: Story, t
     empty = client_of(app_over(story.settings.__class__(home=tmp_path / "nowhere")), "viewer").get(STARS)
     assert empty.status_code == 404
     assert "oneledger run" in empty.json()["detail"]
+
+
+def test_links_lead_back_below_where_the_application_is_mounted(app: FastAPI) -> None:
+    mounted = client_of(Starlette(routes=[Mount("/oneledger", app)]), "viewer")
+    body = mounted.get("/oneledger/api/v1/stars", params={"limit": 150}).json()
+    assert body["links"]["next"].startswith("/oneledger/api/v1/stars?")
+    assert len(mounted.get(body["links"]["next"]).json()["items"]) == body["total"] - 150
+    assert mounted.get("/oneledger/api/v1/openapi.json").json()["servers"] == [{"url": "/oneledger"}]
+    assert mounted.get("/oneledger/api/v1/nothing").headers["content-type"] == "application/problem+json"

@@ -22,21 +22,29 @@ def test_every_metric_of_the_version_is_listed_with_its_dimensions(client: Clien
 
 
 def test_values_are_those_of_the_library(client: ClientOf, published_home: Settings) -> None:
-    answer = client("viewer").get(
-        f"{ADDRESS}/scored_apps", params={"group_by": "app__side", "app__side__in": "service,governance", "limit": 5}
-    )
+    asked = {"group_by": "star__run_id,app__side", "app__side__in": "service,governance", "limit": 5}
+    answer = client("viewer").get(f"{ADDRESS}/scored_apps", params=asked)
     assert answer.status_code == 200, answer.text
     expected = query_metrics(
-        published_home, resolve(published_home), metrics=["scored_apps"], group_by=["app__side"],
+        published_home, resolve(published_home), metrics=["scored_apps"], group_by=["star__run_id", "app__side"],
         filters=[Filter("app__side", "in", ["service", "governance"])], limit=5,
     )  # fmt: skip
     body = answer.json()
     assert body["items"] == plain(expected.rows)
     assert len(body["items"]) == 2
     assert body["metric"]["name"] == "scored_apps"
-    assert sum(one["scored_apps"] for one in body["items"]) == 198
-    one_side = client("viewer").get(f"{ADDRESS}/scored_apps", params={"app__side": "service"}).json()
-    assert one_side["items"][0]["scored_apps"] < 198
+    viewer = client("viewer")
+    stars = viewer.get("/api/v1/stars", params={"status": "scored", "limit": 1}).json()
+    assert sum(one["scored_apps"] for one in body["items"]) == stars["total"] > 0
+    of_round = {"star__run_id": stars["items"][0]["run_id"], "app__side": "service"}
+    services = viewer.get("/api/v1/apps", params={"side": "service", "status": "scored"}).json()["total"]
+    assert viewer.get(f"{ADDRESS}/scored_apps", params=of_round).json()["items"][0]["scored_apps"] == services
+
+
+def test_what_must_not_be_added_is_not_added(client: ClientOf) -> None:
+    answer = client("viewer").get(f"{ADDRESS}/scored_apps", params={"app__side": "service"})
+    assert answer.status_code == 422
+    assert "star__run_id" in answer.json()["errors"][0]["expected"]
 
 
 @pytest.mark.parametrize(

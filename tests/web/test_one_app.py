@@ -250,7 +250,7 @@ def test_the_steps_of_the_waterfall_lead_from_nothing_to_the_points_of_the_score
 
 
 def test_a_run_that_withheld_the_score_breaks_the_line_of_the_history() -> None:
-    rows = [
+    rows: list[Row] = [
         {"run": "2022-Q1|confirmed", "score": 61.0, "text": "★★★", "label": ""},
         {"run": "2022-Q2|confirmed", "score": None, "text": "withheld", "label": ""},
         {"run": "2022-Q3|confirmed", "score": 64.0, "text": "★★★", "label": ""},

@@ -22,6 +22,7 @@ KIND_OF = {
     ("mart_sharing_request", "state"): "request_state", ("mart_funding_lead_time", "state"): "funding_state",
     ("mart_budget_execution", "release_position"): "release_position", ("mart_finding", "comparison"): "comparison",
     ("mart_finding", "reported_state"): "reported_state", ("mart_finding_metric", "state"): "metric_state",
+    ("dim_app", "listing_state"): "listing_state", ("mart_low_use_verdict", "verdict"): "verdict",
 }  # fmt: skip
 MODELS = PROJECT_ROOT / "dbt_project" / "models" / "marts"
 

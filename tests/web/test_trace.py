@@ -10,11 +10,11 @@ import shutil
 import time
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import HTTPException
 from fastapi.testclient import TestClient
-from httpx import Response
 
 from oneledger.lineage.ground import read_models
 from oneledger.publishing.versions import resolve
@@ -27,7 +27,7 @@ from .conftest import ClientOf, app_over, client_of
 WAITING = "refresh"
 
 
-def settled(asking: TestClient, path: str) -> Response:
+def settled(asking: TestClient, path: str) -> Any:
     """The answer once it is worked out; the page asks again by itself as a browser does."""
     end = time.monotonic() + 120
     while True:

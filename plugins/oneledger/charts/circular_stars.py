@@ -83,7 +83,7 @@ def scores(
     y = {
         "field": "y",
         "type": "quantitative",
-        "scale": {"domain": [0, tallest + 3]},
+        "scale": {"domain": [0, tallest + 4]},
         "axis": {"title": words["apps"], "grid": False, "tickMinStep": 1},
     }
     return {
@@ -96,9 +96,14 @@ def scores(
                 "encoding": {"x": {**x, "field": "minimum_score"}},
             },
             {
-                "data": {"values": [dict(band) for band in bands]},
+                # By turns a line lower: bands that lie close together do not write over each other.
+                "data": {"values": [{**band, "top": 2 + 14 * (place % 2)} for place, band in enumerate(bands)]},
                 "mark": {"type": "text", "align": "left", "dx": 4, "baseline": "top", "color": palette.muted},
-                "encoding": {"x": {**x, "field": "minimum_score"}, "y": {"value": 2}, "text": {"field": "label"}},
+                "encoding": {
+                    "x": {**x, "field": "minimum_score"},
+                    "y": {"field": "top", "type": "quantitative", "scale": None, "axis": None},
+                    "text": {"field": "label"},
+                },
             },
             {
                 "data": {"values": dots},

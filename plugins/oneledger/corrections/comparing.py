@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from oneledger.publishing.content import PROVENANCE_COLUMNS, RUN_TABLES, quote
+from oneledger.publishing.content import PROVENANCE_COLUMNS, RUN_TABLES, quote, value_text
 from oneledger.publishing.query import open_version
 from oneledger.publishing.versions import FACTS_DIR, PublishedVersion
 from oneledger.settings import Settings
@@ -71,7 +71,7 @@ def _counts(
         # A table that only one version has, or that has another form: nothing of it is the same row.
         return _row(name, _count(connection, name, columns[0]), _count(other, name, columns[1]))
     # Rows as hashes: the versions lie in files of their own, and only what differs is of interest.
-    parts = " || chr(31) || ".join(f"coalesce({_text(*column)}, chr(1))" for column in columns[0].items())
+    parts = " || chr(31) || ".join(f"coalesce({value_text(*column)}, chr(1))" for column in columns[0].items())
     with duckdb.connect() as scratch:
         for side, source in (("before", connection), ("after", other)):
             frame = source.execute(f"select md5({parts}) as digest, count(*) as copies from {name} group by 1").arrow()
@@ -117,12 +117,6 @@ def _row(name: str, before: int, after: int) -> Row:
 
 def _count(connection: duckdb.DuckDBPyConnection, name: str, columns: dict[str, str]) -> int:
     return int(connection.execute(f"select count(*) from {name}").fetchall()[0][0]) if columns else 0
-
-
-def _text(column: str, data_type: str) -> str:
-    """As the content hash sees a value: floating-point numbers to nine decimals."""
-    quoted = quote(column)
-    return f"round({quoted}, 9)::varchar" if data_type in ("DOUBLE", "FLOAT") else f"{quoted}::varchar"
 
 
 def _figures(connection: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection) -> list[Row]:

@@ -42,7 +42,7 @@ def hash_relation(connection: duckdb.DuckDBPyConnection, relation: str, name: st
     """
     columns = connection.execute(f"describe select * from {relation} where {where}").fetchall()
     parts = [
-        f"coalesce({_text(column, data_type)}, chr(1))"
+        f"coalesce({value_text(column, data_type)}, chr(1))"
         for column, data_type, *_ in sorted(columns)
         if column not in PROVENANCE_COLUMNS
     ]
@@ -64,7 +64,8 @@ def overall_hash(contents: Iterable[TableContent]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _text(column: str, data_type: str) -> str:
+def value_text(column: str, data_type: str) -> str:
+    """SQL of a value as the content hash sees it: floating-point numbers to nine decimals."""
     quoted = quote(column)
     if data_type in ("DOUBLE", "FLOAT"):
         return f"(round({quoted}, 9) + 0.0)::varchar"  # a minus zero is a zero

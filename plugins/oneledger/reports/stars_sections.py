@@ -25,6 +25,8 @@ TOP_COUNT = 20
 
 
 _CHARTED_MOVERS = 20
+# Half of the last digit that is printed.
+_SEEN = 0.005
 
 
 def distribution(facts: Facts, words: Wording) -> Section:
@@ -153,9 +155,8 @@ def movers(facts: Facts, words: Wording) -> Section:
             (
                 Notice(
                     words.say(
-                        "本次为首次确认的评价，没有此前已确认的评价可比，故不列变动。",
-                        "This is the first evaluation that was confirmed: there is none before it to compare with, "
-                        "and no mover.",
+                        "没有此前已确认的评价可比，本期不列变动。",
+                        "No evaluation was confirmed before this one: there is nothing to compare with, and no mover.",
                     )
                 ),
             ),
@@ -195,7 +196,8 @@ def movers(facts: Facts, words: Wording) -> Section:
             "is_risen": row["score"] >= row["score_before"],
         }
         for row in facts.movers
-        if row["score"] is not None and row["score_before"] is not None
+        # Stars that a rule alone has moved stand in the table: there is no way to draw between equal scores.
+        if row["score_change"] is not None and abs(row["score_change"]) >= _SEEN
     ][:_CHARTED_MOVERS]
     blocks: list[Block] = [Paragraph(text)]
     if charted:

@@ -332,7 +332,8 @@ def _figure(document: DocumentType, circular: Circular, block: Figure, number: i
     picture = add_line(document, centred=True)
     picture.paragraph_format.keep_with_next = True
     picture.paragraph_format.line_spacing = 1.0
-    content = png(block.chart(PAPER))
+    # On paper's own colour: what shines through is mixed with it, and not by whoever shows the picture.
+    content = png({**block.chart(PAPER), "background": PAPER.surface})
     width = int.from_bytes(content[16:20], "big")
     # Three pixels a unit; 680 units are as wide as the text.
     shape = picture.add_run().add_picture(io.BytesIO(content), width=Mm(min(TEXT_MM, width / 3 * 0.235)))

@@ -74,19 +74,19 @@ class Question:
             more: rows beyond the limit, to see whether there is a next page.
             has_places: append the order's columns as text, for the cursor.
         """
-        columns = [self._shown(name) for name in self.select]
-        if has_places:
-            columns += [f"cast({quote(one.column)} as varchar) as __at{place}" for place, one in enumerate(self.order)]
         beyond, values = self._beyond()
-        text = (
-            f"select {', '.join(columns)} from {self.relation.source} as asked{self._where(beyond)}"
-            f" order by {', '.join(one.sql for one in self.order)}"
-        )
+        order = f" order by {', '.join(one.sql for one in self.order)}"
+        shown = [self._shown(name) for name in self.select]
+        if has_places:
+            shown += [f"cast({quote(one.column)} as varchar) as __at{place}" for place, one in enumerate(self.order)]
+        read = ", ".join(quote(one) for one in dict.fromkeys([*self.select, *(one.column for one in self.order)]))
+        text = f"select {read} from {self.relation.source} as asked{self._where(beyond)}"
         if self.limit is not None:
-            text += f" limit {self.limit + more}"
+            text += f"{order} limit {self.limit + more}"
         if self.offset:
             text += f" offset {self.offset}"
-        return text, {**self.values, **values}
+        # What is shown is worked out of the page's rows, not of all of them.
+        return f"select {', '.join(shown)} from ({text}) as page{order}", {**self.values, **values}
 
     def _where(self, beyond: list[str]) -> str:
         parts = [*(one.sql for one in self.conditions), *beyond]
@@ -104,7 +104,9 @@ class Question:
         """The condition that a row comes after the cursor's: greater in a column and equal in those before it."""
         if self.after is None:
             return [], {}
-        steps, equal, values = [], [], {}
+        steps: list[str] = []
+        equal: list[str] = []
+        values: dict[str, Any] = {}
         for place, (one, text) in enumerate(zip(self.order, self.after.after, strict=True)):
             target, name = quote(one.column), f"at{place}"
             values[name] = text
@@ -116,7 +118,13 @@ class Question:
             else:
                 # Nulls are last: nothing comes after one in this column.
                 equal.append(f"{target} is null and ${name} is null")
-        return [" or ".join(f"({one})" for one in steps) or "false"], values
+        conditions = [" or ".join(f"({one})" for one in steps) or "false"]
+        first = self.order[0]
+        if first.column == self.relation.date_column and self.after.after[0] is not None:
+            # The same said so that months before are not opened: a fact lies in a file a month.
+            given = f"cast($at0 as {self.relation.columns[first.column].type})"
+            conditions.append(f"{quote(first.column)} {'<=' if first.is_descending else '>='} {given}")
+        return conditions, values
 
 
 def read_select(text: str | None, relation: Relation) -> tuple[str, ...]:
@@ -146,6 +154,9 @@ def read_sort(text: str | None, relation: Relation) -> tuple[Ordered, ...]:
     named = {one.column for one in asked}
     # A version that does not say the key is ordered by every column: equal rows are then interchangeable.
     rest = relation.key or tuple(relation.columns)
+    if relation.date_column in rest and not asked:
+        # A fact begins with its first day, so that a page opens few of its months.
+        rest = (relation.date_column, *(one for one in rest if one != relation.date_column))
     return (*asked, *(Ordered(one) for one in rest if one not in named))
 
 

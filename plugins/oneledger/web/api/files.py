@@ -122,7 +122,7 @@ def _write(sheet: Any, row: int, column: int, value: Any, shapes: Mapping[type, 
         return
     if isinstance(value, bool):
         sheet.write_boolean(row, column, value)
-    elif isinstance(value, int | float | decimal.Decimal) and abs(value) < 10**15:
+    elif isinstance(value, int | float | decimal.Decimal) and abs(float(value)) < 10**15:
         sheet.write_number(row, column, float(value))
     elif isinstance(value, dt.date) and value.year >= 1900:
         sheet.write_datetime(row, column, value, shapes[type(value)])

@@ -36,7 +36,8 @@ def chosen_format(asked: Format | None, accept: str) -> Format:
     wishes = [_wish(part) for part in accept.split(",") if part.strip()][:50]
     if not wishes:
         return Format.JSON
-    best, most = None, 0.0
+    best: Format | None = None
+    most = 0.0
     for one in Format:
         weight = _weight(one.media_type, wishes)
         if weight > most:

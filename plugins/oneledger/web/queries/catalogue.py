@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -361,6 +362,11 @@ def _described_in_project(settings: Settings, table: Table) -> dict[str, Any]:
 
 
 def _yaml(path: Path) -> dict[str, Any]:
+    return _yaml_of(path, path.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=512)
+def _yaml_of(path: Path, changed_at: int) -> dict[str, Any]:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     return content if isinstance(content, dict) else {}
 

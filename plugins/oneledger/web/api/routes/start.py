@@ -33,7 +33,18 @@ _PLACES = (
 )
 
 
-@router.get("", name="index", **says("入口", "Where to begin", model=Index, example="/api/v1"))
+@router.get(
+    "",
+    name="index",
+    **says(
+        "入口",
+        "Where to begin",
+        model=Index,
+        example="/api/v1",
+        description_zh="有哪些地址。",
+        description_en="What addresses there are, with links.",
+    ),
+)
 def index(call: ViewerCall) -> Response:
     """What there is, with links."""
     items = [{"path": call.address(path), "title_zh": zh, "title_en": en} for path, zh, en in _PLACES]
