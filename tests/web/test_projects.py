@@ -137,17 +137,21 @@ def test_every_assessed_project_shows_what_each_assessor_gave(client: ClientOf, 
         assert f"expert: {expert_rate * 100:.1f}%" in text
 
 
-def test_an_amount_that_nobody_gave_is_called_missing_and_never_zero(
+def test_money_that_nobody_recorded_is_called_missing_and_never_zero(
     client: ClientOf, published_home: Settings
 ) -> None:
     project_id = of_version(
         published_home,
-        "select project_id from marts.budget_execution where budget_cny is null order by all limit 1",
+        "select project_id from marts.dim_project anti join marts.budget_execution using (project_id)"
+        " order by project_id limit 1",
     )[0][0]
     text = client("viewer").get(f"/projects/{project_id}?lang=en").text
-    row = re.search(r"<th scope=\"row\">20\d\d</th>.*?</tr>", text, re.DOTALL)
-    assert row is not None
-    assert "missing" in row[0].split("</td>")[0]
+    for amount in ("Released", "Spent"):
+        figure = re.search(rf'<span class="label">{amount}</span>.*?</div>', text, re.DOTALL)
+        assert figure is not None
+        assert '<span class="value">—</span>' in figure[0]
+        assert "missing" in figure[0]
+    assert "No budget and no spending of this project is recorded." in text
 
 
 def test_an_unknown_project_is_named_with_what_to_do(client: ClientOf) -> None:
