@@ -14,10 +14,8 @@ Specification = dict[str, Any]
 FONT = "Noto Sans SC"
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 _SIZE = re.compile(r'^<svg [^>]*?width="(?P<width>[\d.]+)" height="(?P<height>[\d.]+)" viewBox="(?P<box>[^"]+)">')
-# Vega says of every mark what it is; readers of screens need the sentence, not the words "graphics symbol". A sentence
-# may stand on something that has a role only.
-_GROUP = re.compile(r' role="graphics-object" aria-roledescription="[^"]*"')
-_MARK = re.compile(r' role="graphics-symbol" aria-roledescription="[^"]*"')
+# Vega gives every mark and axis a role and a name of its own; within one image readers of screens need neither.
+_ROLE = re.compile(r' role="graphics-(?:object|symbol)" aria-roledescription="[^"]*"')
 
 
 def svg(specification: Specification, *, title: str, description: str = "", palette: Palette = SCREEN) -> str:
@@ -31,7 +29,7 @@ def svg(specification: Specification, *, title: str, description: str = "", pale
     What a mark says (the encoding ``description``) stands in its ``data-said``, which the page shows as its tooltip: an
     image has one name, and marks without a role may not carry one of their own.
     """
-    drawn = _GROUP.sub("", _MARK.sub(' role="img"', _converter().vegalite_to_svg(_themed(specification, palette))))
+    drawn = _ROLE.sub("", _converter().vegalite_to_svg(_themed(specification, palette)))
     size = _SIZE.match(drawn)
     if size is None:
         raise AssertionError(f"vl-convert drew something that does not begin as an SVG: {drawn[:80]!r}")
