@@ -16,6 +16,7 @@ from oneledger.settings import ConfigurationError
 from oneledger.web import rendering
 from oneledger.web.language import language_of
 from oneledger.web.page import NotLoggedInError
+from oneledger.web.wrong_parameters import described
 
 API_PAGE = "/api/v1/docs"
 
@@ -91,22 +92,15 @@ async def _http(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    items = [
-        {
-            "parameter": ".".join(str(part) for part in one["loc"][1:]) or str(one["loc"][0]),
-            "given": str(one.get("input"))[:120],
-            "expected": one["msg"],
-        }
-        for one in error.errors()
-    ]
     return problem(
         request, 422, "下列参数不能使用，请更正后重试。 These parameters cannot be used; correct them and try again.",
-        items=items,
+        items=described(error.errors()),
     )  # fmt: skip
 
 
 async def _configuration(request: Request, error: Exception) -> Response:
-    return problem(request, 404, str(error))
+    # Where the installation lies on the server is nobody's business.
+    return problem(request, 404, str(error).replace(str(request.app.state.settings.home), "ONELEDGER_HOME"))
 
 
 def unexpected(request: Request, error: Exception) -> Response:

@@ -91,6 +91,10 @@ class Simulation:
         return dict(self.answer["items"][0]) if self.answer else {}
 
 
+_KNOWN = "应为表单中的权重或星级线。 A weight or a line of the published rules, as the form names them."
+_WITHIN = f"应为 0 到 {FULL_POINTS:g} 的数。 A number from 0 to {FULL_POINTS:g}."
+
+
 def choose(rules: RuleSet, given: Iterable[tuple[str, str]], *, is_rescaled: bool) -> Choice:
     """The numbers of the form, changed by the parameters of an address.
 
@@ -103,9 +107,9 @@ def choose(rules: RuleSet, given: Iterable[tuple[str, str]], *, is_rescaled: boo
     for count, (name, text) in enumerate(given):
         value = number_of(text)
         if name not in known or count >= MOST_PARAMETERS:
-            problems.append(_problem(name, text, "a weight or a line of the published rules, as the form names them"))
+            problems.append(_problem(name, text, _KNOWN))
         elif value is None or not 0 <= value <= FULL_POINTS:
-            problems.append(_problem(name, text, f"a number from 0 to {FULL_POINTS:g}"))
+            problems.append(_problem(name, text, _WITHIN))
         else:
             chosen[name] = value
     if problems:
