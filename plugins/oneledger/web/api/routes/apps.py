@@ -34,8 +34,11 @@ _APPS = """
 @router.get(
     "/apps", name="apps",
     **says("应用", "Apps", model=Rows, has_files=True, example="/api/v1/apps?side=service&stars__in=4,5&sort=-score",
-           description_zh="marts.dim_app 加最近一期星级；status 为空表示未参评。",
-           description_en="marts.dim_app with the newest stars; status is null for an app that is not evaluated."),
+           description_zh="marts.dim_app 加最近一期星级（由此版本的数据算出；已确认的评价封存不变，"
+           "见页面 /evaluation）；status 为空表示未参评。",
+           description_en="marts.dim_app with the newest stars, as computed from this version's data (a confirmed "
+                          "evaluation is frozen and may differ: the page /evaluation); status is null for an app that "
+                          "is not evaluated."),
 )  # fmt: skip
 def apps(call: RowsCall, asked: Asked) -> Response:
     """Apps with their newest stars."""
