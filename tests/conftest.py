@@ -10,6 +10,14 @@ from xdist.scheduler import LoadScopeScheduling
 
 # The reference city is built and loaded once, not once a file.
 SHARED_FOLDERS = ("tests/end_to_end",)
+# What takes minutes begins first, so that no worker is alone with it at the end.
+BEGIN_FIRST = (
+    "tests/end_to_end/",
+    "tests/faults/test_matrix.py",
+    "tests/orchestration/test_nightly_run.py",
+    "tests/browser/",
+    "tests/warehouse/test_marts_properties.py",
+)
 
 
 class ByFileOrFolder(LoadScopeScheduling):
@@ -21,5 +29,13 @@ class ByFileOrFolder(LoadScopeScheduling):
         return folder if folder in SHARED_FOLDERS else file.as_posix()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next((number for number, one in enumerate(BEGIN_FIRST) if item.nodeid.startswith(one)), len(BEGIN_FIRST))
+
+    items.sort(key=place)  # stable: the others stay in their order
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileOrFolder:
+    config.option.loadscopereorder = False  # it puts the files with the fewest tests last, and these are the long ones
     return ByFileOrFolder(config, log)
