@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 
 import typer
@@ -27,6 +28,8 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point of the console script."""
+    # A command is over before most cycles are worth looking for; parsed SQL is made of very many objects.
+    gc.set_threshold(100_000, 50, 50)
     for room in ROOMS:
         importlib.import_module(f"oneledger.cli.{room}").register(app)
     try:
