@@ -44,6 +44,7 @@ def web(
     from oneledger.web.app import create_app
     from oneledger.web.listening import listen
     from oneledger.web.tokens import TOKENS_VARIABLE, token_access
+    from oneledger.web.warming import warm_in_background
 
     settings = load_settings()
     resolve(settings)
@@ -57,5 +58,7 @@ def web(
     address = f"http://{host if ':' not in host else f'[{host}]'}:{socket.getsockname()[1]}"
     say(f"一本账 OneLedger  {address}/" + (f"enter?token={access.own_token}" if access.own_token else ""))
     say("Ctrl-C 结束。 Ctrl-C ends it.")
-    server = uvicorn.Server(uvicorn.Config(create_app(settings, access), log_level="warning", server_header=False))
+    pages = create_app(settings, access)
+    warm_in_background(pages.state.pool)
+    server = uvicorn.Server(uvicorn.Config(pages, log_level="warning", server_header=False))
     server.run(sockets=[socket])
