@@ -104,19 +104,8 @@ def _check_sealed_folder(
     entry = entries[0]
     if entries[-1].document != entry.document:
         chain.broken.append(_sealed_again(chain.name, entries, position))
-    document = read.document(entry.document)
+    document = read.document_for(chain, entry, position)
     if document is None:
-        chain.state = "unproven"
-        chain.broken.append(
-            Broken(
-                chain.name,
-                "cannot be compared: the document of its seal was changed or is gone",
-                f"document {entry.document}",
-                "Restore seals/documents from a backup.",
-                position,
-                is_warning=True,
-            )
-        )
         return
     if not folder.is_dir():
         removal = read.removals().get((kind, folder.name))

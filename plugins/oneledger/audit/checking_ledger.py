@@ -47,6 +47,23 @@ class Ledger:
                 self._documents[sha256] = None
         return self._documents[sha256]
 
+    def document_for(self, chain: Chain, entry: LedgerEntry, position: int) -> dict[str, Any] | None:
+        """The document of an entry; without it the chain is unproven, and says so."""
+        document = self.document(entry.document)
+        if document is None:
+            chain.state = "unproven"
+            chain.broken.append(
+                Broken(
+                    chain.name,
+                    "cannot be compared: the document of its seal was changed or is gone",
+                    f"document {entry.document}",
+                    "Restore seals/documents from a backup.",
+                    position,
+                    is_warning=True,
+                )
+            )
+        return document
+
     def removals(self) -> dict[tuple[str, str], dict[str, Any]]:
         """What was removed on purpose, by kind and subject."""
         found = [self.document(one.document) for one in self.of_kind("removal")]

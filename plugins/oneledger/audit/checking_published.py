@@ -65,19 +65,8 @@ def _check_sealed(read: Ledger, chain: Chain, folder: Path, entries: list[Ledger
             chain.state = "removed"
             chain.note = f"removed by {removal['name']}: {removal['reason']}; its seal stays"
         return
-    document = read.document(entry.document)
+    document = read.document_for(chain, entry, position)
     if document is None:
-        chain.state = "unproven"
-        chain.broken.append(
-            Broken(
-                chain.name,
-                "cannot be compared: the document of its seal was changed or is gone",
-                f"document {entry.document}",
-                "Restore seals/documents from a backup.",
-                position,
-                is_warning=True,
-            )
-        )
         return
     chain.note = f"entry {entry.sequence}, {len(document['files'])} files"
     says = f"entry {entry.sequence} of the ledger"

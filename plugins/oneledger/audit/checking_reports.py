@@ -56,20 +56,9 @@ def check_reports(settings: Settings, read: Ledger, folders: list[Path]) -> list
 
 
 def _check(chain: Chain, read: Ledger, folder: Path, entry: LedgerEntry, position: int, remedy: str) -> None:
-    document = read.document(entry.document)
     again = f"`oneledger report --run {folder.name}` makes it again."
+    document = read.document_for(chain, entry, position)
     if document is None:
-        chain.state = "unproven"
-        chain.broken.append(
-            Broken(
-                chain.name,
-                "cannot be compared: the document of its seal was changed or is gone",
-                f"document {entry.document}",
-                "Restore seals/documents from a backup.",
-                position,
-                is_warning=True,
-            )
-        )
         return
     if not folder.is_dir():
         chain.state = "removed"
