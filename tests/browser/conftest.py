@@ -78,9 +78,12 @@ def site(story: Story) -> Iterator[Site]:
         process.wait(timeout=20)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The machine's Chromium; installed as Debian's package when there is none."""
+    """The machine's Chromium; installed as Debian's package when there is none.
+
+    For one module: while Playwright's synchronous driver runs, its event loop counts as running in the whole process.
+    """
     found = subprocess.run(
         [sys.executable, PROJECT_ROOT / "scripts" / "browser.py"], capture_output=True, text=True, check=False
     )
