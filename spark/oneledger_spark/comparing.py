@@ -9,6 +9,9 @@ from pathlib import Path
 import duckdb
 
 COMPARED_SCHEMAS = ("marts", "evaluation")
+# A sum of doubles depends on the order in which they are added, and two executors add in another order than two
+# threads. Everything else is compared bit by bit.
+DOUBLE_TOLERANCE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,10 @@ class Comparison:
         mart: schema and name.
         rows_count: rows in DuckDB's.
         spark_rows_count: rows in Spark's.
-        missing_count: rows of DuckDB's that Spark's has not, each as often as it is missing.
-        extra_count: rows of Spark's that DuckDB's has not.
+        missing_count: rows of DuckDB's that have no equal in Spark's, each as often as it is missing.
+        extra_count: rows of Spark's that have no equal in DuckDB's.
+        last_bits_count: rows that are equal only because doubles may differ by ``DOUBLE_TOLERANCE``.
+        largest_difference: the largest relative difference of two doubles that were taken for equal.
         differing_columns: columns whose values, taken alone, are not the same; ``name: type here, type there`` when
             the types differ.
     """
@@ -43,6 +48,8 @@ class Comparison:
     spark_rows_count: int
     missing_count: int
     extra_count: int
+    last_bits_count: int = 0
+    largest_difference: float = 0.0
     differing_columns: tuple[str, ...] = ()
 
     @property
@@ -66,7 +73,8 @@ def marts_of(manifest_path: Path, warehouse: Path, views: Path) -> list[Mart]:
 def compare_marts(duckdb_warehouse: Path, marts: list[Mart]) -> list[Comparison]:
     """Compare each mart with the one of the same name in DuckDB's warehouse: types, then rows as a multiset.
 
-    Nothing is rounded: two doubles are the same when every bit is.
+    A row that has no equal is set beside the one that is equal in all columns but doubles; these may differ by
+    ``DOUBLE_TOLERANCE`` of the larger. How many rows needed it is told.
     """
     with duckdb.connect() as connection:
         connection.execute(f"attach '{duckdb_warehouse}' as built (read_only)")
@@ -83,19 +91,58 @@ def _compare(connection: duckdb.DuckDBPyConnection, mart: Mart) -> Comparison:
     ]
     counts = [_count(connection, f"from {relation}") for relation in (here, there)]
     shared = [name for name in types_here if name in types_there]
-    missing, extra = _except(connection, shared, here, there), _except(connection, shared, there, here)
+    listed = _quoted(shared)
+    connection.execute(f"create or replace temp table only_here as {_left_over(listed, here, there)}")
+    connection.execute(f"create or replace temp table only_there as {_left_over(listed, there, here)}")
+    doubles = [name for name in shared if types_here[name] == types_there[name] == "DOUBLE"]
+    exact = [name for name in shared if name not in doubles]
+    last_bits, largest = _pairs_but_for_last_bits(connection, exact, doubles) if doubles else (0, 0.0)
+    missing = _count(connection, "from only_here") - last_bits
+    extra = _count(connection, "from only_there") - last_bits
     if missing or extra:
-        different += [name for name in shared if _except(connection, [name], here, there)]
-    return Comparison(mart.shown, counts[0], counts[1], missing, extra, tuple(different))
+        # Each column taken alone, of the rows that are left over: most differ in one or two.
+        different += [
+            name
+            for name in shared
+            if _count(connection, f"from ({_left_over(_quoted([name]), 'only_here', 'only_there')})")
+        ]
+    return Comparison(mart.shown, *counts, missing, extra, last_bits, largest, tuple(different))
+
+
+def _left_over(listed: str, first: str, second: str) -> str:
+    return f"select {listed} from {first} except all select {listed} from {second}"
+
+
+def _pairs_but_for_last_bits(
+    connection: duckdb.DuckDBPyConnection, exact: list[str], doubles: list[str]
+) -> tuple[int, float]:
+    """Rows of both sides that differ in nothing but doubles, by no more than the tolerance; the largest difference."""
+    same_key = " and ".join(f'here."{name}" is not distinct from there."{name}"' for name in ("_nth", *exact))
+    part = f"partition by {_quoted(exact)}" if exact else ""
+    apart = [
+        f'coalesce(abs(here."{name}" - there."{name}") '
+        f'/ nullif(greatest(abs(here."{name}"), abs(there."{name}")), 0), 0)'
+        for name in doubles
+    ]
+    both_null = " and ".join(f'(here."{name}" is null) = (there."{name}" is null)' for name in doubles)
+    numbered = {
+        side: f"(select *, row_number() over ({part} order by {_quoted(doubles)}) as _nth from only_{side})"
+        for side in ("here", "there")
+    }
+    found = connection.execute(
+        f"select count(*), coalesce(max(apart), 0) from (select greatest({', '.join(apart)}) as apart "
+        f"from {numbered['here']} as here join {numbered['there']} as there on {same_key} where {both_null}) "
+        f"where apart <= {DOUBLE_TOLERANCE}"
+    ).fetchone()
+    return (int(found[0]), float(found[1])) if found else (0, 0.0)
 
 
 def _types(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
     return {row[0]: row[1] for row in connection.execute(f"describe from {relation}").fetchall()}
 
 
-def _except(connection: duckdb.DuckDBPyConnection, columns: list[str], first: str, second: str) -> int:
-    listed = ", ".join(f'"{name}"' for name in columns)
-    return _count(connection, f"from (select {listed} from {first} except all select {listed} from {second})")
+def _quoted(names: list[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
 
 
 def _count(connection: duckdb.DuckDBPyConnection, rows: str) -> int:

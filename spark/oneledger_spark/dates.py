@@ -69,7 +69,8 @@ def called(node: exp.Expression) -> exp.Expression | None:
     if name == "date_sub" and isinstance(arguments[0], exp.Literal) and arguments[0].name == "month":
         return _whole_months(arguments[1], arguments[2])
     if name == "epoch_us":
-        return _call("unix_micros", exp.cast(arguments[0].copy(), "timestampltz"))
+        # A sum of microseconds is more than a bigint holds; DuckDB sums integers into a hugeint.
+        return exp.cast(_call("unix_micros", exp.cast(arguments[0].copy(), "timestampltz")), "decimal(20, 0)")
     if name == "try_strptime":
         return _call("try_to_timestamp", arguments[0], exp.Literal.string(_pattern(arguments[1].name)))
     return None

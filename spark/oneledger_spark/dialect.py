@@ -24,7 +24,13 @@ def _called(node: exp.Expression) -> exp.Expression | None:
     return dates.called(node) or lists.called(node) or numbers.called(node)
 
 
-RULES: dict[type[exp.Expression], Rule] = {**dates.RULES, **lists.RULES, **numbers.RULES, exp.Anonymous: _called}
+RULES: dict[type[exp.Expression], Rule] = {
+    **dates.RULES,
+    **lists.RULES,
+    **numbers.RULES,
+    **rows.RULES,
+    exp.Anonymous: _called,
+}
 
 
 class TranslationError(Exception):

@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
+from pathlib import Path
 
 from dbt.cli.main import dbtRunner
 
@@ -17,6 +20,10 @@ def main() -> int:
         answer = dbtRunner().invoke(command)
         if answer.exception is not None:
             print(answer.exception, file=sys.stderr)
+        if command[0] == "build":
+            # An operation after it would write its own results over these.
+            target = Path(os.environ["DBT_TARGET_PATH"])
+            shutil.copyfile(target / "run_results.json", target / "build_results.json")
         if not answer.success:
             return 1
     return 0

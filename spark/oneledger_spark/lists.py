@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-SAME_IN_SPARK = {"array_intersect", "arrays_zip", "aggregate", "slice", "element_at", "get", "max_by", "array_sort", "transform"}
+SAME_IN_SPARK = {"any_value", "array_intersect", "arrays_zip", "aggregate", "slice", "element_at", "get", "max_by", "array_sort", "transform"}
 
 _VALUE = "listed"
 
@@ -15,31 +15,41 @@ def chosen_by_most(node: exp.Expression) -> exp.Expression:
     return exp.Filter(this=found, expression=exp.Where(this=exp.Not(this=exp.Is(this=node.this.copy(), expression=exp.null()))))
 
 
-def any_value(node: exp.Expression) -> exp.Expression | None:
-    """The first value that is there, in an order where one is given."""
-    ordered = node.find(exp.Order)
-    if ordered is None:
+def ordered(node: exp.Expression) -> exp.Expression | None:
+    """``list``, ``first``, ``last`` and ``any_value`` of rows in an order; a filter around them is dealt with first."""
+    if isinstance(node, exp.IgnoreNulls) and isinstance(node.this, exp.AnyValue) and not node.find(exp.Order):
+        # sqlglot would write `ignore nulls` before a filter, where Spark wants it behind.
+        return exp.Anonymous(this="any_value", expressions=[node.this.this.copy(), exp.true()])
+    if isinstance(node.parent, exp.Filter | exp.IgnoreNulls):
         return None
-    is_there = exp.Not(this=exp.Is(this=ordered.this.copy(), expression=exp.null()))
-    return exp.Anonymous(this="get", expressions=[_in_order(ordered, is_there), exp.Literal.number(0)])
-
-
-def listed(node: exp.Expression) -> exp.Expression | None:
-    """``list(x order by y)``: a list in the order that it is given."""
-    if isinstance(node.parent, exp.Filter) or not isinstance(node.this, exp.Order):
-        return None
-    return _in_order(node.this, None)
+    return _ordered(node, None)
 
 
 def filtered(node: exp.Expression) -> exp.Expression | None:
-    """An ordered list takes its filter along; two filters of one aggregate become one."""
+    """An aggregate in an order takes its filter along; two filters of one aggregate become one."""
     of, condition = node.this, node.expression.this
-    if isinstance(of, exp.ArrayAgg) and isinstance(of.this, exp.Order):
-        return _in_order(of.this, condition)
     if isinstance(of, exp.Filter):
         both = exp.and_(condition.copy(), of.expression.this.copy())
         return exp.Filter(this=of.this.copy(), expression=exp.Where(this=both))
-    return None
+    return _ordered(of, condition)
+
+
+def _ordered(node: exp.Expression, condition: exp.Expression | None) -> exp.Expression | None:
+    kind = node.this if isinstance(node, exp.IgnoreNulls) else node
+    if not isinstance(kind, exp.ArrayAgg | exp.First | exp.Last | exp.AnyValue) or not isinstance(kind.this, exp.Order):
+        return None
+    rows = kind.this
+    if isinstance(kind, exp.ArrayAgg):
+        return _in_order(rows, condition)
+    if isinstance(kind, exp.AnyValue):
+        # The first value that is there; ``first`` and ``last`` take a null as they find it.
+        is_there = exp.Not(this=exp.Is(this=rows.this.copy(), expression=exp.null()))
+        condition = is_there if condition is None else exp.and_(condition.copy(), is_there)
+    if isinstance(kind, exp.Last):
+        in_order = _in_order(rows, condition)
+        last = exp.Sub(this=exp.ArraySize(this=in_order.copy()), expression=_number(1))
+        return exp.Anonymous(this="get", expressions=[in_order, last])
+    return exp.Anonymous(this="get", expressions=[_in_order(rows, condition), _number(0)])
 
 
 def called(node: exp.Expression) -> exp.Expression | None:
@@ -93,7 +103,10 @@ def _number(value: int) -> exp.Expression:
 
 RULES = {
     exp.ArgMax: chosen_by_most,
-    exp.ArrayAgg: listed,
+    exp.ArrayAgg: ordered,
+    exp.First: ordered,
+    exp.Last: ordered,
+    exp.AnyValue: ordered,
+    exp.IgnoreNulls: ordered,
     exp.Filter: filtered,
-    exp.IgnoreNulls: any_value,
 }

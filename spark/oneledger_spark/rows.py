@@ -1,4 +1,4 @@
-"""Rows out of lists: ``unnest`` in a select list, which Spark knows only as a lateral view or a select list of its own."""
+"""Rows out of columns: ``unnest`` in a select list, and ``unpivot`` as a statement; Spark has both in the from clause."""
 
 from __future__ import annotations
 
@@ -34,6 +34,18 @@ def bring_unnested_lists_beside(select: exp.Select) -> None:
     select.append("laterals", exp.Lateral(this=generator, view=True, alias=columns))
 
 
+def unpivoted(node: exp.Expression) -> exp.Expression | None:
+    """``unpivot (query) on a, b into name n value v``: one row for each of the columns that is not null."""
+    into = node.args.get("into")
+    if not node.args.get("unpivot") or into is None or not isinstance(node.this, exp.Subquery):
+        return None
+    name, value = into.this.this.copy(), into.expressions[0].this.copy()
+    columns = exp.In(this=name, expressions=[column.copy() for column in node.expressions])
+    turned = exp.Pivot(expressions=[value], fields=[columns], unpivot=True)
+    rows = exp.Subquery(this=node.this.this.copy(), pivots=[turned])
+    return exp.select("*").from_(rows)
+
+
 def _is_shown(node: exp.Expression, select: exp.Select) -> bool:
     """Whether a node stands in the select list, not in a clause behind it."""
     while node.parent is not select:
@@ -43,3 +55,6 @@ def _is_shown(node: exp.Expression, select: exp.Select) -> bool:
 
 def _is_recursive(node: exp.Explode) -> bool:
     return any(isinstance(option, exp.PropertyEQ) and option.name == "recursive" for option in node.expressions)
+
+
+RULES = {exp.Pivot: unpivoted}

@@ -31,3 +31,16 @@ create or replace function engine.text_of_double(given string) returns string re
         )
     end
 {%- endmacro %}
+
+{# The rows of every model that is a view and that readers see, as Parquet: <folder>/<schema>/<name>/. Its tables lie as
+   Parquet already. `dbt run-operation write_views_of_spark` #}
+{% macro write_views_of_spark(folder) -%}
+    {%- for node in graph.nodes.values() -%}
+        {%- if node.resource_type == 'model' and node.config.materialized == 'view' and node.schema in ('marts', 'evaluation') -%}
+            {%- do run_query(
+                "insert overwrite directory '" ~ folder ~ "/" ~ node.schema ~ "/" ~ node.alias
+                ~ "' using parquet select * from " ~ node.schema ~ "." ~ adapter.quote(node.alias)
+            ) -%}
+        {%- endif -%}
+    {%- endfor -%}
+{%- endmacro %}
