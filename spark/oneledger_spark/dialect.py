@@ -88,7 +88,9 @@ def _ruled(tree: exp.Expression) -> exp.Expression:
 def _refuse_what_stays(tree: exp.Expression) -> None:
     """A function that neither sqlglot nor a rule knows would be sent to Spark under DuckDB's name."""
     unknown = sorted(
-        {node.name.lower() for node in tree.find_all(exp.Anonymous)} - lists.SAME_IN_SPARK - numbers.SAME_IN_SPARK
+        {node.name.lower() for node in tree.find_all(exp.Anonymous)}
+        - lists.SAME_IN_SPARK
+        - numbers.SAME_IN_SPARK
         - dates.SAME_IN_SPARK
     )
     if unknown:

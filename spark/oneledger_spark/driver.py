@@ -1,6 +1,6 @@
 """The dbt process that is Spark's driver: several dbt commands in one Spark session. Runs in the environment of Spark.
 
-    python -m oneledger_spark.driver '[["run-operation", "prepare_spark"], ["build", "--full-refresh"]]'
+python -m oneledger_spark.driver '[["run-operation", "prepare_spark"], ["build", "--full-refresh"]]'
 """
 
 from __future__ import annotations

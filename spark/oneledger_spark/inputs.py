@@ -32,7 +32,7 @@ def export_inputs(settings: Settings, folder: Path) -> int:
             target.mkdir(parents=True)
             try:
                 copied = warehouse.execute(
-                    f'copy {schema}."{table}" to \'{target}\' '
+                    f"copy {schema}.\"{table}\" to '{target}' "
                     "(format parquet, compression zstd, per_thread_output, overwrite_or_ignore)"
                 ).fetchone()
             except duckdb.CatalogException as error:
@@ -42,6 +42,18 @@ def export_inputs(settings: Settings, folder: Path) -> int:
                 ) from error
             rows_count += int(copied[0]) if copied else 0
     return rows_count
+
+
+def load_inputs(settings: Settings, folder: Path, warehouse_path: Path) -> None:
+    """A warehouse of DuckDB with nothing in it but what ``export_inputs`` wrote: what Spark reads, no later record."""
+    warehouse_path.parent.mkdir(parents=True, exist_ok=True)
+    warehouse_path.unlink(missing_ok=True)
+    with duckdb.connect(str(warehouse_path)) as warehouse:
+        warehouse.execute(f"set threads = {settings.threads}")
+        warehouse.execute(f"set memory_limit = '{settings.memory_limit}'")
+        for schema, table in source_tables(settings):
+            warehouse.execute(f"create schema if not exists {schema}")
+            warehouse.execute(f"create table {schema}.\"{table}\" as from '{folder / schema / table}/*.parquet'")
 
 
 def source_tables(settings: Settings) -> list[tuple[str, str]]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-SAME_IN_SPARK = {"any_value", "array_intersect", "arrays_zip", "aggregate", "slice", "element_at", "get", "max_by", "array_sort", "transform"}
+SAME_IN_SPARK = {
+    "aggregate", "any_value", "array_intersect", "array_sort", "arrays_zip", "element_at", "get", "max_by", "slice",
+    "transform",
+}  # fmt: skip
 
 _VALUE = "listed"
 
@@ -12,7 +15,9 @@ _VALUE = "listed"
 def chosen_by_most(node: exp.Expression) -> exp.Expression:
     """``arg_max`` passes over rows without a value; Spark's ``max_by`` takes them."""
     found = exp.Anonymous(this="max_by", expressions=[node.this.copy(), node.expression.copy()])
-    return exp.Filter(this=found, expression=exp.Where(this=exp.Not(this=exp.Is(this=node.this.copy(), expression=exp.null()))))
+    return exp.Filter(
+        this=found, expression=exp.Where(this=exp.Not(this=exp.Is(this=node.this.copy(), expression=exp.null())))
+    )
 
 
 def ordered(node: exp.Expression) -> exp.Expression | None:
@@ -43,7 +48,7 @@ def _ordered(node: exp.Expression, condition: exp.Expression | None) -> exp.Expr
         return _in_order(rows, condition)
     if isinstance(kind, exp.AnyValue):
         # The first value that is there; ``first`` and ``last`` take a null as they find it.
-        is_there = exp.Not(this=exp.Is(this=rows.this.copy(), expression=exp.null()))
+        is_there = _is_there(rows.this)
         condition = is_there if condition is None else exp.and_(condition.copy(), is_there)
     if isinstance(kind, exp.Last):
         in_order = _in_order(rows, condition)
@@ -95,6 +100,10 @@ def _in_order(ordered: exp.Order, condition: exp.Expression | None) -> exp.Expre
     )
     taken = exp.Lambda(this=exp.column(_VALUE, table="pair"), expressions=[exp.to_identifier("pair")])
     return exp.Anonymous(this="transform", expressions=[in_order, taken])
+
+
+def _is_there(node: exp.Expression) -> exp.Expression:
+    return exp.Not(this=exp.Is(this=node.copy(), expression=exp.null()))
 
 
 def _number(value: int) -> exp.Expression:

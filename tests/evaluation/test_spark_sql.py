@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import sqlglot
-from oneledger_spark.dialect import in_spark_sql
 
+from oneledger_spark.dialect import in_spark_sql
 from tests.models.usage_city import UsageCity
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+
 from oneledger_spark.comparing import Comparison, Mart, compare_marts
 
 ROWS = "select * from (values (1::bigint, 0.1::double, 'a'), (1, 0.1, 'a'), (2, null, 'b')) as t(id, rate, name)"

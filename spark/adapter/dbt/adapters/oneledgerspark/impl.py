@@ -5,6 +5,7 @@ from __future__ import annotations
 from dbt.adapters.base.meta import available
 from dbt.adapters.spark import SparkAdapter, SparkConnectionManager, SparkCredentials
 from dbt_common.exceptions import CompilationError
+
 from oneledger_spark.dialect import TranslationError, in_spark_sql, in_spark_type
 
 
@@ -50,6 +51,3 @@ class OneledgerSparkAdapter(SparkAdapter):
     @classmethod
     def is_cancelable(cls) -> bool:
         return False
-
-
-
