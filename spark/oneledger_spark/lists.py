@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlglot import exp
 
 SAME_IN_SPARK = {
-    "aggregate", "any_value", "array_intersect", "array_sort", "arrays_zip", "element_at", "get", "max_by", "slice",
-    "transform",
+    "aggregate", "any_value", "array_intersect", "array_sort", "arrays_zip", "collect_set", "element_at", "get",
+    "max_by", "slice", "transform",
 }  # fmt: skip
 
 _VALUE = "listed"
@@ -55,6 +55,16 @@ def _ordered(node: exp.Expression, condition: exp.Expression | None) -> exp.Expr
         last = exp.Sub(this=exp.ArraySize(this=in_order.copy()), expression=_number(1))
         return exp.Anonymous(this="get", expressions=[in_order, last])
     return exp.Anonymous(this="get", expressions=[_in_order(rows, condition), _number(0)])
+
+
+def windowed(node: exp.Expression) -> exp.Expression | None:
+    """Spark counts no distinct values in a window; it can collect the set of them there."""
+    counted = node.this
+    if not isinstance(counted, exp.Count) or not isinstance(counted.this, exp.Distinct):
+        return None
+    window = node.copy()
+    window.set("this", exp.Anonymous(this="collect_set", expressions=[counted.this.expressions[0].copy()]))
+    return exp.cast(exp.ArraySize(this=window), "bigint")
 
 
 def called(node: exp.Expression) -> exp.Expression | None:
@@ -118,4 +128,5 @@ RULES = {
     exp.AnyValue: ordered,
     exp.IgnoreNulls: ordered,
     exp.Filter: filtered,
+    exp.Window: windowed,
 }

@@ -57,6 +57,10 @@ from oneledger_spark.dialect import TranslationError, in_spark_sql, in_spark_typ
             "select last(a order by b) filter (where c) as d from t",
             "COLLECT_LIST(STRUCT(b AS key_0, a AS listed)) FILTER(WHERE c)",
         ),
+        (
+            "select count(distinct a) over (partition by b) as d from t",
+            "CAST(SIZE(COLLECT_SET(a) OVER (PARTITION BY b)) AS BIGINT)",
+        ),
         ("select any_value(a) filter (where c) as d from t", "any_value(a, TRUE) FILTER(WHERE c)"),
         ("select a from t qualify row_number() over (partition by a order by b) = 1", "ROW_NUMBER() OVER"),
     ],
