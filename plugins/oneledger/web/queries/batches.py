@@ -12,6 +12,7 @@ from oneledger.landing.manifest import LandedFile, Manifest, manifest_sha256, re
 from oneledger.lineage.landed_lines import batch_folder
 from oneledger.publishing.versions import BATCHES_FILE
 from oneledger.settings import Settings
+from oneledger.web.listing import with_total
 from oneledger.web.reading import Reading, Row
 
 PAGE_SIZE = 50
@@ -59,19 +60,18 @@ def batch_rows(reading: Reading, *, source: str, entity: str, is_quarantined: bo
         "path": str(reading.version.path / BATCHES_FILE), "source": source, "entity": entity,
         "is_quarantined": is_quarantined, "limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE,
     }  # fmt: skip
-    rows = reading.rows(
-        """
+    chosen = """
         select
             batch_id, source, entity, business_on, revision, received_count, accepted_count, quarantined_count,
-            superseded_count, correction_reason, count(*) over () as total_count
+            superseded_count, correction_reason
         from read_parquet($path)
         where
             ($source = '' or source = $source)
             and ($entity = '' or entity = $entity)
             and (not $is_quarantined or quarantined_count > 0)
-        order by business_on desc, source, entity, revision desc
-        limit $limit offset $offset
-        """,
+        """
+    rows = reading.rows(
+        f"{with_total(chosen)} order by business_on desc, source, entity, revision desc limit $limit offset $offset",
         parameters,
     )
     return rows, rows[0]["total_count"] if rows else 0
