@@ -8,6 +8,7 @@ from airflow.sdk import DAG, chain
 
 from oneledger_airflow.operators import PublishOperator, RunEndOperator
 from oneledger_airflow.pools import WAREHOUSE_POOL
+from oneledger_airflow.queues import on_warehouse_machine
 from oneledger_airflow.schedule import MARTS, TAGS, task_defaults, within
 
 DOC = """
@@ -34,7 +35,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     tags=[*TAGS, "publish"],
-    default_args=task_defaults("市大数据局数据资源处", pool=WAREHOUSE_POOL),
+    default_args=task_defaults("市大数据局数据资源处", pool=WAREHOUSE_POOL, **on_warehouse_machine()),
     deadline=within(30, "the publication"),
 ) as dag:
     chain(
