@@ -39,11 +39,15 @@ class WarehouseOpenError(BusyError):
 
 
 def duckdb_config(settings: Settings) -> dict[str, str | bool | int | float | list[str]]:
-    """The DuckDB options of every connection of ours: bounded memory, spilling under the home, no downloads."""
+    """The DuckDB options of every connection of ours: bounded memory, spilling under the home, no downloads.
+
+    Raises:
+        ConfigurationError: the memory limit is no size.
+    """
     scratch = settings.scratch_dir / "duckdb"
     scratch.mkdir(parents=True, exist_ok=True)
     return {
-        "memory_limit": settings.memory_limit,
+        "memory_limit": settings.duckdb_memory_limit,
         "threads": settings.threads,
         "temp_directory": str(scratch),
         # Newer files compress text better and faster; every client of ours is DuckDB 1.5.
