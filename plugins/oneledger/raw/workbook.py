@@ -14,9 +14,9 @@ import python_calamine as calamine
 from oneledger.catalogue import Decisions, WorkbookSpec, worded
 from oneledger.raw.contract import name_headers, normalise, repeated_headings
 from oneledger.raw.workbook_checks import check_formulas, check_merged, check_total, refuse_what_is_no_workbook
+from oneledger.raw.workbook_safety import MOST_CELLS, refuse_unsafe_workbook
 from oneledger.sources.refusal import RefusalError
 
-_MOST_CELLS = 20_000_000
 _HEADER_SEARCH_ROWS = 200
 
 
@@ -81,7 +81,7 @@ def read_sheet(path: Path, spec: WorkbookSpec, decisions: Decisions | None = Non
         )
     labels = _joined_header(grid, merged, header_at, spec.header_rows)
     last = max((position for position, label in enumerate(labels) if label), default=-1) + 1
-    names = name_headers(labels[:last])
+    names = name_headers(labels[:last], path.name)
     titles = _title_fields(grid[:header_at], spec)
     table = SheetTable(names, [], [], titles, {"subtotal_rows": 0, "empty_rows": 0, "rows_of_notes": 0})
     table.repeated = repeated_headings(labels[:last])
@@ -97,6 +97,7 @@ def _open_sheet(
     path: Path, spec: WorkbookSpec
 ) -> tuple[list[list[Any]], list[tuple[tuple[int, int], tuple[int, int]]], int]:
     refuse_what_is_no_workbook(path)
+    refuse_unsafe_workbook(path, spec.max_unpacked_bytes)
     try:
         with calamine.CalamineWorkbook.from_path(str(path)) as workbook:
             names = workbook.sheet_names
@@ -111,12 +112,13 @@ def _open_sheet(
                     problem="other_sheet",
                 )
             sheet = workbook.get_sheet_by_index(index)
-            if sheet.total_height * sheet.total_width > _MOST_CELLS:
+            if sheet.total_height * sheet.total_width > MOST_CELLS:
                 raise RefusalError(
                     f"{path.name}: the sheet claims {sheet.total_height:,} × {sheet.total_width:,} cells, more than "
-                    f"{_MOST_CELLS:,}.",
+                    f"{MOST_CELLS:,}.",
                     "The sender removes formatted but empty rows and columns, or delivers the table as CSV.",
                     {"file": path.name},
+                    problem="too_large",
                 )
             return sheet.to_python(skip_empty_area=False), list(sheet.merged_cell_ranges or []), index
     except (calamine.CalamineError, OSError) as error:
@@ -147,7 +149,7 @@ def _other_sheet(path: Path, spec: WorkbookSpec, index: int) -> tuple[str, list[
             if number == index:
                 continue
             sheet = workbook.get_sheet_by_index(number)
-            if sheet.total_height * sheet.total_width > _MOST_CELLS:
+            if sheet.total_height * sheet.total_width > MOST_CELLS:
                 continue
             grid, merged = sheet.to_python(skip_empty_area=False), list(sheet.merged_cell_ranges or [])
             header_at = _find_header(grid, merged, spec)
