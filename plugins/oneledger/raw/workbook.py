@@ -33,6 +33,8 @@ class SheetTable:
         repeated: headings that stand more than once.
         warnings: what is to be said of the sheet.
         total: row number and cells of the total row, where the catalogue says how to know it.
+        around: texts that are no data, with the sheet and row in which they stand: titles, notes, subtotals, whatever
+            lies beside the table and on other sheets.
     """
 
     names: list[str]
@@ -43,6 +45,7 @@ class SheetTable:
     repeated: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     total: tuple[int, list[str | None]] | None = None
+    around: list[tuple[str, str]] = field(default_factory=list)
 
 
 def read_sheet(path: Path, spec: WorkbookSpec, decisions: Decisions | None = None) -> SheetTable:
@@ -87,6 +90,7 @@ def read_sheet(path: Path, spec: WorkbookSpec, decisions: Decisions | None = Non
     table.repeated = repeated_headings(labels[:last])
     table.warnings = warnings
     _read_rows(grid, header_at + spec.header_rows, last, spec, table)
+    table.around = [*_around(grid, table, last), *_on_other_sheets(path, sheet_index)]
     check_formulas(path, sheet_index, table, decisions)
     check_merged(path, merged, table, spec, decisions)
     check_total(path, table, decisions)
@@ -156,6 +160,30 @@ def _other_sheet(path: Path, spec: WorkbookSpec, index: int) -> tuple[str, list[
             if header_at is not None:
                 return name, grid, merged, number, header_at
     return None
+
+
+def _around(grid: list[list[Any]], table: SheetTable, width: int) -> Iterator[tuple[str, str]]:
+    """Place and text of every filled cell that is no cell of a data row."""
+    data = set(table.row_numbers)
+    for number, row in enumerate(grid, start=1):
+        for cell in row[width:] if number in data else row:
+            if text := _text(cell):
+                yield f"row {number}", text
+
+
+def _on_other_sheets(path: Path, index: int) -> Iterator[tuple[str, str]]:
+    with calamine.CalamineWorkbook.from_path(str(path)) as workbook:
+        names = workbook.sheet_names
+        for number in range(len(names)):
+            if number == index:
+                continue
+            try:
+                rows = workbook.get_sheet_by_index(number).to_python()
+            except calamine.CalamineError:
+                continue  # a sheet of drawings only has no cells
+            for cell in (cell for row in rows for cell in row):
+                if text := _text(cell):
+                    yield f"sheet {names[number]}", text
 
 
 def _joined_header(grid: list[list[Any]], merged: Sequence[Any], header_at: int, rows: int) -> list[str]:
