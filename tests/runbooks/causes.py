@@ -123,7 +123,8 @@ def somebody_who_writes(shell: Shell) -> Iterator[None]:
     with subprocess.Popen(
         [sys.executable, "-c",
          "import time; from oneledger.settings import load_settings; from oneledger.warehouse.lock import writer_lock\n"
-         "with writer_lock(load_settings(), run_id='hanging', step='nightly'): print('held', flush=True); time.sleep(3600)"],
+         "with writer_lock(load_settings(), run_id='hanging', step='nightly'):\n"
+         "    print('held', flush=True); time.sleep(3600)"],
         env={**os.environ, **shell.environment}, stdout=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         assert process.stdout is not None and process.stdout.readline().strip() == "held"

@@ -35,7 +35,7 @@ def _command() -> Any:
 
 
 def calls_of(commands: str) -> Iterator[list[str]]:
-    """The words after each ``oneledger`` of some shell commands; what follows ``|``, ``&&``, ``;`` or ``>`` is another."""
+    """The words after each ``oneledger`` of some shell commands; ``|``, ``&&``, ``;`` and ``>`` end them."""
     joined = commands.replace("\\\n", " ")
     for line in joined.splitlines():
         if VERB not in line or line.lstrip().startswith("#"):

@@ -33,7 +33,7 @@ _PINNED = re.compile(r"^([A-Za-z0-9_.\-]+)(?:\[[^\]]*\])?==([^\s;\\]+)")
 
 @dataclass(frozen=True)
 class Finding:
-    """One examined thing. A warning does not make the installation unfit; ``runbook`` names the page of what is wrong."""
+    """One examined thing. A warning does not make the installation unfit; ``runbook``: the page of what is wrong."""
 
     title: str
     is_good: bool

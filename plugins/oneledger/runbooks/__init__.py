@@ -1,4 +1,4 @@
-"""Runbooks: for each failure one page that says what you see, what it means, what to do, and how to know it's mended."""
+"""Runbooks: for each failure one page: what you see, what it means, what to do, how to know it's mended."""
 
 from oneledger.runbooks.catalogue import (
     PAGES,

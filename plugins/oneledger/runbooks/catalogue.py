@@ -129,7 +129,9 @@ _CHECKS: dict[str, tuple[str, ...]] = {
     "decision-refused": ("refusal:DecisionRefusedError",),
 }
 _RUNS: dict[str, tuple[str, ...]] = {
-    "published-with-parts-withheld": ("verdict:published_with_parts_withheld", "verdict:ingest_failed", "step:load_raw"),
+    "published-with-parts-withheld": (
+        "verdict:published_with_parts_withheld", "verdict:ingest_failed", "step:load_raw",
+    ),
     "not-published": (
         "verdict:not_published", "refusal:PublishRefusedError", "step:publish", "dag:build", "dag:publish",
         "dag:morning_check",
