@@ -51,8 +51,8 @@ def open_warehouse(settings: Settings, read_only: bool = False) -> duckdb.DuckDB
             raise
         raise ConfigurationError(
             f"The warehouse {path} cannot be opened: {str(error).splitlines()[0]} It is damaged, or of another "
-            "version of DuckDB. It holds nothing that landing does not have: keep the file for whoever looks into it, and make it "
-            "again with `oneledger rebuild --from-landing`. More: `oneledger runbook warehouse-damaged`."
+            "version of DuckDB. It holds nothing that landing does not have: make it again with `oneledger rebuild "
+            "--from-landing`. More: `oneledger runbook warehouse-damaged`."
         ) from error
     # The order of rows carries no meaning here (row identity does), and keeping it costs memory.
     connection.execute("set preserve_insertion_order = false")
