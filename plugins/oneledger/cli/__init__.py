@@ -16,7 +16,7 @@ from oneledger.settings import ConfigurationError
 ROOMS = (
     "city", "ingest", "nightly", "checks", "quarantine", "notices", "publishing", "metrics", "open_data", "rebuilding",
     "restating", "retention", "rules", "evaluation", "report", "findings", "backfill", "trace", "lineage",
-    "lineage_events", "verify", "doctor", "web",
+    "lineage_events", "verify", "doctor", "runbook", "web",
 )  # fmt: skip
 
 app = typer.Typer(

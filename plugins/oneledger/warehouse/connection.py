@@ -65,7 +65,8 @@ def open_warehouse(settings: Settings, read_only: bool = False) -> duckdb.DuckDB
     itself use the published versions instead.
 
     Raises:
-        ConfigurationError: the memory limit is not one, or the file does not exist and is to be read.
+        ConfigurationError: the memory limit is not one, the file does not exist and is to be read, or it is no
+            database of this DuckDB.
         BusyError: another process has the file open, and did not close it in time.
     """
     path = settings.warehouse_path
@@ -80,6 +81,14 @@ def open_warehouse(settings: Settings, read_only: bool = False) -> duckdb.DuckDB
         raise ConfigurationError(
             f"DuckDB refuses its settings: {error}. Correct ONELEDGER_MEMORY_LIMIT "
             f"({settings.memory_limit!r}; for instance 4GB) or ONELEDGER_THREADS ({settings.threads})."
+        ) from error
+    except (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException) as error:
+        if "lock" in str(error):
+            raise
+        raise ConfigurationError(
+            f"The warehouse {path} cannot be opened: {str(error).splitlines()[0]} It is damaged, or of another "
+            "version of DuckDB. It holds nothing that landing does not have: make it again with `oneledger rebuild "
+            "--from-landing`. More: `oneledger runbook warehouse-damaged`."
         ) from error
     # The order of rows carries no meaning here (row identity does), and keeping it costs memory.
     connection.execute("set preserve_insertion_order = false")
