@@ -83,8 +83,6 @@ def open_warehouse(settings: Settings, read_only: bool = False) -> duckdb.DuckDB
             f"({settings.memory_limit!r}; for instance 4GB) or ONELEDGER_THREADS ({settings.threads})."
         ) from error
     except (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException) as error:
-        if "lock" in str(error):
-            raise
         raise ConfigurationError(
             f"The warehouse {path} cannot be opened: {str(error).splitlines()[0]} It is damaged, or of another "
             "version of DuckDB. It holds nothing that landing does not have: make it again with `oneledger rebuild "
