@@ -97,7 +97,7 @@ SHORT = (LEDGER, EVENTS)
 def beside(first: Operation, second: Operation) -> str:
     """What becomes of ``second`` when it is started while ``first`` is under way.
 
-    ``runs``, ``waits``, ``refused``, or for one that shares a source only, ``beside_source`` of it. Locks of one source,
+    ``runs``, ``waits``, ``refused``; for one that shares a source, its ``beside_source``. Locks of one source,
     one report keep apart only who wants the same one. Turns of seconds (``SHORT``) do not count.
     """
     for lock in second.locks:
