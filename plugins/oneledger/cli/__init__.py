@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gc
 import importlib
+import sys
+import traceback
 
 import typer
 
-from oneledger.cli.output import fail
+from oneledger.cli.output import EXIT_FOUND_SOMETHING_WRONG, fail
+from oneledger.redacting import redacted
 from oneledger.settings import ConfigurationError
 
 # One module a room; each adds its verbs with ``register``.
@@ -36,6 +39,10 @@ def main() -> None:
         app()
     except ConfigurationError as error:
         _end(error)
+    except Exception:
+        # A fault of ours: the trace helps whoever mends it, and must not show what a driver repeats of a connection.
+        sys.stderr.write(redacted(traceback.format_exc()))
+        raise SystemExit(EXIT_FOUND_SOMETHING_WRONG) from None
 
 
 def _end(error: ConfigurationError) -> None:

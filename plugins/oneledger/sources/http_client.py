@@ -17,13 +17,14 @@ import httpx
 import tenacity
 
 from oneledger.catalogue import HttpSpec
-from oneledger.redacting import redacted
+from oneledger.redacting import guard_logger, redacted
 from oneledger.sources.connections import Connection
 from oneledger.sources.refusal import RefusalError
 
 _SNIPPET_CHARACTERS = 200
 _CHUNK = 64 * 1024
 _SHORTEST_SECRET = 8
+guard_logger("httpx")
 _RETRIED_STATUS = {408, 425, 429, 500, 502, 503, 504}
 
 
