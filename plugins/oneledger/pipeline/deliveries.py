@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import shutil
 import time
 import traceback
@@ -29,6 +30,8 @@ Progress = Callable[[str, str, str, int | None], None]
 # So many batches are flushed to the disk together; a killed process fetches at most these again.
 _BATCHES_AT_A_TIME = 100
 _OUTCOMES_FLUSHED_ONE_BY_ONE = 12
+# No space, a quota, a file system that may only be read: nothing about the delivery.
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @dataclass
@@ -61,7 +64,8 @@ class DeliveryTaker:
         except OSError as error:
             self._fail(
                 entity, f"{file or entity.full_id}: {error}",
-                "Check the disk (space, permissions) and the path, then start again.", what,
+                "Check the disk (space, permissions) and the path, then start again.",
+                {**what, "failure": "situation:disk_full"} if error.errno in _DISK_ERRORS else what,
             )  # fmt: skip
         except Exception as error:
             # A fault of ours in one entity must not keep the others from being read; the trace is in the record.
