@@ -43,4 +43,6 @@ def doctor(
         say(f"{mark} {finding.title}: {finding.value}".replace("[/]", ""))
         if not finding.is_good:
             say(f"    处理 remedy: {finding.remedy}".replace("[", r"\["))
+            if finding.runbook:
+                say(f"    手册 runbook: oneledger runbook {finding.runbook}")
     finish(is_good)

@@ -19,6 +19,7 @@ from oneledger.landing import PARTIAL_PREFIX, LandedFile, LandingWriter, NewBatc
 from oneledger.outcomes import Outcome, record_outcome, utc_now
 from oneledger.raw import Converted, convert, raw_path
 from oneledger.raw.door_checks import check_rows
+from oneledger.raw.personal_data_door import find_personal_data, mask_payload, refusal_of
 from oneledger.raw.watermarks import brings_nothing_new, newest_change
 from oneledger.settings import Settings
 from oneledger.sources import Received, RefusalError, Waiting
@@ -86,9 +87,17 @@ class DeliveryTaker:
         names = [file.name for file in received.files]
         try:
             self._refuse_same_file(entity, received)
-            converted = convert(
-                self.connection, self.settings, self.source, entity, batch_id, received.directory, names, partial
-            )
+            converted = self._convert(entity, received, batch_id, partial)
+            masked = self._without_personal_data(entity, received, partial, converted)
+            if masked is not received:
+                received = masked
+                if self.writer.is_unchanged(entity, partition, [file.sha256 for file in received.files]):
+                    partial.unlink()
+                    newest = self._newest(entity, partition)[1]
+                    self._drop(entity, received, newest, "holds, once masked, what is landed already")
+                    return
+                converted = self._convert(entity, received, batch_id, partial)
+                self._without_personal_data(entity, received, partial, converted, is_masked=True)
             converted.warnings = [
                 *received.warnings, *self._same_file(entity, received), *converted.warnings,
                 *_check_counts(entity, received, converted),
@@ -218,6 +227,28 @@ class DeliveryTaker:
         if now - self._told_at >= 1:
             self._told_at = now
             self.progress(self.source.id, entity.id, message, rows)
+
+    def _convert(self, entity: Entity, received: Received, batch_id: str, target: Path) -> Converted:
+        names = [file.name for file in received.files]
+        return convert(
+            self.connection, self.settings, self.source, entity, batch_id, received.directory, names, target
+        )
+
+    def _without_personal_data(
+        self, entity: Entity, received: Received, raw: Path, converted: Converted, *, is_masked: bool = False
+    ) -> Received:
+        """The delivery as it may land: as it is, or masked.
+
+        Raises:
+            RefusalError: it holds personal data, and the catalogue does not mask it or masking did not help.
+        """
+        found = find_personal_data(self.connection, entity, raw, converted.around)
+        if not found:
+            return received
+        if entity.decisions.personal_data == "mask" and self.source.connector != "workbook" and not is_masked:
+            return mask_payload(self.connection, entity, received, raw, found)
+        why = ", for it could not be masked" if entity.decisions.personal_data == "mask" else ""
+        raise refusal_of(entity, received, found, why)
 
     def _refuse_same_file(self, entity: Entity, received: Received) -> None:
         if entity.decisions.same_file_again != "refuse":

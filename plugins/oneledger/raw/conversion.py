@@ -40,12 +40,14 @@ from oneledger.warehouse.connection import duckdb_config
 @dataclass
 class Converted:
     """What became of a batch's payload. ``rows`` counts data records by payload file (records of the file, not
-    unpivoted rows); ``row_count`` counts raw rows."""
+    unpivoted rows); ``row_count`` counts raw rows; ``around`` are the texts of workbooks that are in no row (place,
+    text)."""
 
     row_count: int
     rows: dict[str, int]
     warnings: list[str] = field(default_factory=list)
     detail: dict[str, Any] = field(default_factory=dict)
+    around: list[tuple[str, str]] = field(default_factory=list)
 
 
 @contextmanager
@@ -134,10 +136,12 @@ def _convert_workbooks(
     relations: dict[str, Relation] = {}
     detail: dict[str, Any] = {}
     warnings: list[str] = []
+    around: list[tuple[str, str]] = []
     for number, path in enumerate(paths):
         sheet = read_sheet(path, entity.workbook, entity.decisions)
         plan = plan_columns(entity, sheet.names, path.name, sheet.repeated)
         warnings += sheet.warnings
+        around += [(f"{path.name} {place}", text) for place, text in sheet.around]
         fields = {**fields_of(entity, path.name), **sheet.title_fields}
         _check_fields(entity, fields, path.name)
         columns = {name: pa.array(values, pa.string()) for name, values in sheet_columns(sheet)}
@@ -151,6 +155,7 @@ def _convert_workbooks(
         for number in range(len(paths)):
             connection.unregister(f"sheet_{number}")
     converted.detail["skipped_rows"] = detail
+    converted.around = around
     converted.warnings += warnings
     return converted
 

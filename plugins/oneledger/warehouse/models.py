@@ -168,7 +168,7 @@ def _dbt_environment(settings: Settings, run_id: str) -> Iterator[None]:
     """What the profile and the models read from the environment, for the time of the run."""
     wanted = {
         "ONELEDGER_WAREHOUSE": str(settings.warehouse_path),
-        "ONELEDGER_MEMORY_LIMIT": settings.memory_limit,
+        "ONELEDGER_DUCKDB_MEMORY": settings.duckdb_memory_limit,
         "ONELEDGER_THREADS": str(settings.threads),
         "ONELEDGER_SPILL": str(settings.scratch_dir / "duckdb"),
         "ONELEDGER_RUN_ID": run_id,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from oneledger.lineage.openlineage.dbt_build import DbtBuild, span
 from oneledger.lineage.openlineage.model_events import job_name, node_facet
-from oneledger.lineage.openlineage.redacting import without_secrets
+from oneledger.redacting import without_secrets
 from oneledger.lineage.openlineage.runs import Teller
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from oneledger.lineage.openlineage import configuration
-from oneledger.lineage.openlineage.redacting import without_secrets
+from oneledger.redacting import without_secrets
 from oneledger.outcomes import Outcome, record_outcome
 from oneledger.settings import Settings
 
