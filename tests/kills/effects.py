@@ -200,9 +200,7 @@ def takes_space(effect: Effect) -> bool:
     return effect.call in _TAKES_SPACE
 
 
-def _effect_of(
-    thread: int, call: int, arguments: list[int], folder: str, number: int, seconds: float
-) -> Effect | None:
+def _effect_of(thread: int, call: int, arguments: list[int], folder: str, number: int, seconds: float) -> Effect | None:
     name, form = _CALLS[call]
     if call in _OPEN_FLAGS_AT and not arguments[_OPEN_FLAGS_AT[call]] & _CHANGING_FLAGS:
         return None
@@ -226,7 +224,7 @@ def _exists(path: str) -> bool:
 def _paths(thread: int, form: str, arguments: list[int]) -> Iterator[str]:
     if form in ("fd", "fd2"):
         number = arguments[2] if form == "fd2" else arguments[0]
-        yield os.readlink(f"/proc/{thread}/fd/{number & 0xFFFFFFFF}")
+        yield str(Path(f"/proc/{thread}/fd/{number & 0xFFFFFFFF}").readlink())
         return
     position = 0
     for part in form.split():
@@ -240,11 +238,11 @@ def _paths(thread: int, form: str, arguments: list[int]) -> Iterator[str]:
             continue
         path = _text(thread, arguments[position])
         position += 1
-        yield os.path.normpath(path if path.startswith("/") else os.path.join(os.readlink(base), path))
+        yield os.path.normpath(path if path.startswith("/") else Path(base).readlink() / path)
 
 
 def _text(thread: int, address: int) -> str:
-    with open(f"/proc/{thread}/mem", "rb", buffering=0) as memory:
+    with Path(f"/proc/{thread}/mem").open("rb", buffering=0) as memory:
         memory.seek(address)
         # A page at a time: what follows the text may not be there.
         content = b""

@@ -92,15 +92,18 @@ def leftovers(settings: Settings) -> list[str]:
         if path.name in _LOCK_FILES:
             if _is_held(path):
                 found.append(f"left behind: lock {name} is held")
-        elif path.name.startswith(".partial") or path.name.endswith(_TELLTALE) or path.name.startswith("duckdb_temp"):
-            found.append(f"left behind: {name}")
-        elif name.startswith("scratch/") and path.is_file() and path.name != "verify.jsonl":
+        elif path.name.startswith(".partial") or path.name.endswith(_TELLTALE) or _is_scratch(name, path):
             found.append(f"left behind: {name}")
     if (holder := lock_holder(settings)) is not None:
         found.append(f"left behind: the writer's lock, held by {holder}")
     waiting = [one.version for one in list_versions(settings) if (one.path / ".not-yet-current").exists()]
     found += [f"left behind: {one} is complete and not current" for one in waiting]
     return found
+
+
+def _is_scratch(name: str, path: Path) -> bool:
+    """A file of a moment. A living process keeps its place for spilling by a lock."""
+    return name.startswith("scratch/") and path.is_file() and not (path.suffix == ".lock" and _is_held(path))
 
 
 def _is_held(path: Path) -> bool:

@@ -25,6 +25,8 @@ from oneledger.settings import PROJECT_ROOT
 FIRST_DAY = dt.date(2022, 10, 20)
 APPS = 24
 PAGE_ROWS = 10
+# A file of the desk is copied in two pieces, so that it can be half there: it is longer than a mebibyte.
+DESK_MODULES = 1100
 # An answer is written to the disk in several pieces, so that it can be cut off between two of them.
 _FILLING = "登记说明 " * 400
 
@@ -85,6 +87,7 @@ sources:
         columns: &usage
           usage_on: {from: day, type: date}
           app_id: {from: app}
+          module_id: {from: module}
           release_end: {from: end}
           visitors_count: {from: visitors}
   desk:
@@ -155,7 +158,7 @@ models:
     columns: [{name: project_id, data_tests: [unique]}]
 """,
     "staging/stg_usage.sql": """\
-select source, app_id, release_end, usage_on, visitors_count, _batch_id, _file_id, _row_number
+select source, app_id, module_id, release_end, usage_on, visitors_count, _batch_id, _file_id, _row_number
 from {{ source('admitted', 'usage') }}
 """,
     "intermediate/int_as_of.sql": "select cast({{ as_of_on() }} as date) as as_of_on\n",
@@ -252,11 +255,11 @@ class Town:
         for folder in (self.portal, self.desk):
             folder.mkdir(parents=True, exist_ok=True)
         number = (day - FIRST_DAY).days
-        for name, folder, end in (("portal", self.portal, "zheliban_app"), ("desk", self.desk, "zhezhengding")):
-            self._file(folder / f"{name}_{day:%Y%m%d}.csv", day, end, broken=name == "portal")
+        self._file(self.portal / f"portal_{day:%Y%m%d}.csv", day, "zheliban_app", is_broken=True)
+        self._file(self.desk / f"desk_{day:%Y%m%d}.csv", day, "zhezhengding", modules=DESK_MODULES)
         if number >= 2:
             earlier = day - dt.timedelta(days=2)
-            self._file(self.portal / f"portal_{earlier:%Y%m%d}.csv", earlier, "zheliban_app", again=True)
+            self._file(self.portal / f"portal_{earlier:%Y%m%d}.csv", earlier, "zheliban_app", more=50)
         self.registry_day.write_text(day.isoformat(), "utf-8")
         # A file beside it and then its name: a night may be reading the one before.
         fresh = self.library.with_suffix(".fresh")
@@ -270,15 +273,21 @@ class Town:
         database.close()
         fresh.replace(self.library)
 
-    def _file(self, path: Path, day: dt.date, end: str, *, broken: bool = False, again: bool = False) -> None:
+    def _file(
+        self, path: Path, day: dt.date, end: str, *, modules: int = 1, more: int = 0, is_broken: bool = False
+    ) -> None:
         number = (day - FIRST_DAY).days
         lines = [
-            f"{day},app-{app:02d},{end},{100 + 7 * app + 3 * number + (50 if again else 0)}"
+            f"{day},app-{app:02d},module-{module:04d},{end},{100 + 7 * app + 3 * number + module % 5 + more}"
             for app in range(APPS)
+            for module in range(modules)
         ]
-        if broken and not again:
-            lines[3] = f"{day},app-03,{end},many"
-        path.write_text("\n".join(["day,app,end,visitors", *lines]) + "\n", "utf-8")
+        if is_broken:
+            lines[3] = f"{day},app-03,module-0000,{end},many"
+        # As with the library, a night may be reading the one before.
+        fresh = path.with_name(f".{path.name}")
+        fresh.write_text("\n".join(["day,app,module,end,visitors", *lines]) + "\n", "utf-8")
+        fresh.replace(path)
 
     def environment(self, day: dt.date, address: str) -> dict[str, str]:
         """What stands in the environment of `oneledger` for the night of this day."""
