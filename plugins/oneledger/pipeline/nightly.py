@@ -14,6 +14,7 @@ from oneledger.audit.anchors import Anchor, current_anchor
 from oneledger.audit.seals import present_anchor, seal_rules
 from oneledger.audit.signing import signing_key
 from oneledger.catalogue import Catalogue, load_catalogue
+from oneledger.disk_space import is_disk_full, problem_and_remedy, says_disk_full
 from oneledger.findings import state_changes
 from oneledger.lineage.openlineage.nightly_events import NightlyTale
 from oneledger.outcomes import Outcome, new_run_id, read_outcomes, record_outcome
@@ -135,8 +136,18 @@ def run(
     run_id = run_id or new_run_id()
     # One lock from the first question to a source to the publication: a second run is refused before it does anything,
     # and nobody writes between the gates and the publishing.
-    with writer_lock(settings, run_id=run_id, step="nightly"):
-        return _run_held(settings, catalogue, chosen, todo, run_id, bool(sources), progress)
+    try:
+        with writer_lock(settings, run_id=run_id, step="nightly"):
+            return _run_held(settings, catalogue, chosen, todo, run_id, bool(sources), progress)
+    except Exception as error:
+        if not is_disk_full(error):
+            raise
+        # Not even that the run failed can be recorded then.
+        problem, remedy = problem_and_remedy(settings)
+        report = RunReport(run_id, problem=problem, remedy=remedy, published=current_version(settings))
+        report.failure = "situation:disk_full"
+        report.runbooks = _runbooks(report, [])
+        return report
 
 
 def _run_held(
@@ -156,6 +167,9 @@ def _run_held(
             nightly.carry_out(todo)
     except _StopError as stop:
         report.problem, report.remedy, report.failure = stop.problem, stop.remedy, stop.failure
+        if says_disk_full(stop.problem):
+            report.problem, report.remedy = problem_and_remedy(settings)
+            report.failure = "situation:disk_full"
     except (PublishRefusedError, ExpectationError) as error:
         report.problem, report.remedy = str(error), "oneledger status"
         report.failure = f"refusal:{type(error).__name__}"
