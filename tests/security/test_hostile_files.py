@@ -114,9 +114,7 @@ def test_a_workbook_that_does_harm_is_refused_and_the_one_beside_it_is_taken(off
 
 
 def test_an_archive_that_lies_about_its_sizes_is_counted_all_the_same(office: Installation) -> None:
-    bombs.write_workbook(
-        office.drop / "bad.xlsx", {bombs.SHEET: b" " * 80 * bombs.MIB}, hides_size_of=bombs.SHEET
-    )
+    bombs.write_workbook(office.drop / "bad.xlsx", {bombs.SHEET: b" " * 80 * bombs.MIB}, hides_size_of=bombs.SHEET)
     refused(office.ingest("office"), "too_large")
 
 

@@ -113,7 +113,7 @@ def test_a_column_where_it_belongs_is_not_looked_at(portal: Installation) -> Non
 
 def test_where_the_catalogue_masks_it_lands_with_stars_and_nothing_else_changes(portal: Installation) -> None:
     decide(portal, "mask")
-    text = f"app,remark\nA1,\"二〇二二, {MOBILE}\"\nA2,身份证{PERSON}；{MAIL}\nA3,13812345679000\n"
+    text = f'app,remark\nA1,"二〇二二, {MOBILE}"\nA2,身份证{PERSON}；{MAIL}\nA3,13812345679000\n'
     portal.put("u_20221001.csv.gz", text)
     outcomes = portal.ingest_well("portal")
     (batch,) = portal.batches("portal")

@@ -64,7 +64,8 @@ class DeliveryTaker:
             if is_disk_full(error):
                 raise  # every other entity would fail as well, and no outcome could be written
             self._fail(
-                entity, f"{file or entity.full_id}: {error}",
+                entity,
+                f"{file or entity.full_id}: {error}",
                 "Check the disk (space, permissions) and the path, then start again.",
                 what,
             )
@@ -250,9 +251,7 @@ class DeliveryTaker:
 
     def _convert(self, entity: Entity, received: Received, batch_id: str, target: Path) -> Converted:
         names = [file.name for file in received.files]
-        return convert(
-            self.connection, self.settings, self.source, entity, batch_id, received.directory, names, target
-        )
+        return convert(self.connection, self.settings, self.source, entity, batch_id, received.directory, names, target)
 
     def _without_personal_data(
         self, entity: Entity, received: Received, raw: Path, converted: Converted, *, is_masked: bool = False
