@@ -11,7 +11,7 @@ export DO_NOT_TRACK := 1
 export ONELEDGER_WAREHOUSE ?= $(abspath $(HOME_DIR)/warehouse/warehouse.duckdb)
 
 .DEFAULT_GOAL := help
-.PHONY: help spark setup run up test soak lint lint-python lint-types lint-sql lint-dbt lint-catalogue lint-rules bench docs freshness lock environment clean
+.PHONY: help setup run up test soak lint lint-python lint-types lint-sql lint-dbt lint-catalogue lint-rules bench spark docs freshness lock audit sbom environment clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,14 @@ lock: setup ## resolve requirements.in into requirements.lock (hashes, no regist
 	@for wanted in $(wildcard environments/*.in); do echo "$$wanted"; \
 	  $(VENV)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header \
 	    --python-version 3.11 "$$wanted" -o "$${wanted%.in}.lock" || exit; done
+
+audit: setup ## known vulnerabilities of every locked package, from an advisory service; exit 2 where none is reachable
+	@$(PYTHON) scripts/set_up.py audit
+	@$(VENV)/python scripts/audit_dependencies.py
+
+sbom: setup ## what the product is made of: var/sbom.cdx.json (CycloneDX, with licences; SBOM=path)
+	@$(PYTHON) scripts/set_up.py audit
+	@$(VENV)/python scripts/bill_of_materials.py "$(or $(SBOM),$(HOME_DIR)/sbom.cdx.json)"
 
 environment: setup ## make .venvs/NAME from environments/NAME.lock: a tool that stands beside the product (NAME=…)
 	@$(PYTHON) scripts/set_up.py "$(NAME)"
