@@ -6,10 +6,13 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-SAME_IN_SPARK = {"bit_count", "engine.text_of_double", "typeof", "format_string"}
+SAME_IN_SPARK = {"bit_count", "rint", "engine.text_of_double", "typeof", "format_string"}
+
+_TEXT = {exp.DataType.Type.VARCHAR, exp.DataType.Type.TEXT}
+_INTEGERS = {exp.DataType.Type.INT, exp.DataType.Type.BIGINT, exp.DataType.Type.SMALLINT}
 
 # Names of columns that never hold a double, by the project's grammar of names.
-_NEVER_DOUBLE = ("_count", "_on", "_at", "_id", "_name", "_zh", "_en", "_days", "_ids", "_state", "_number", "_text")
+_NEVER_DOUBLE = ("_count", "_on", "_at", "_id", "_name", "_zh", "_en", "_ids", "_state", "_number", "_text")
 
 
 def divided(node: exp.Expr) -> exp.Expr | None:
@@ -34,10 +37,21 @@ def averaged(node: exp.Expr) -> exp.Expr | None:
     return exp.Avg(this=_as_double(node.this))
 
 
-def cast_to_text(node: exp.Expr) -> exp.Expr | None:
-    if not isinstance(node, exp.Cast) or node.to.this not in {exp.DataType.Type.VARCHAR, exp.DataType.Type.TEXT}:
+def cast_otherwise(node: exp.Expr) -> exp.Expr | None:
+    """A cast to text or to an integer, whose value may be a double."""
+    if not isinstance(node, exp.Cast):
         return None
-    return text_of(node.this)
+    if node.to.this in _TEXT:
+        return text_of(node.this)
+    if node.to.this in _INTEGERS and isinstance(node.this, exp.Column) and may_be_double(node.this):
+        return _whole(node)
+    return None
+
+
+def _whole(node: exp.Cast) -> exp.Expr:
+    """DuckDB rounds a double to the nearest integer, a half to the even one; Spark would cut its places off."""
+    nearest = exp.cast(exp.Anonymous(this="rint", expressions=[node.this.copy()]), node.to.copy())
+    return exp.Case().when(_is_double(node.this), nearest).else_(node.copy())
 
 
 def joined(node: exp.Expr) -> exp.Expr | None:
@@ -61,9 +75,8 @@ def text_of(node: exp.Expr) -> exp.Expr | None:
     if not may_be_double(node):
         return None
     text = exp.cast(node.copy(), "text")
-    kind = exp.Anonymous(this="typeof", expressions=[node.copy()])
     written = exp.Anonymous(this="engine.text_of_double", expressions=[text.copy()])
-    return exp.Case().when(exp.EQ(this=kind, expression=exp.Literal.string("double")), written).else_(text)
+    return exp.Case().when(_is_double(node), written).else_(text)
 
 
 def may_be_double(node: exp.Expr) -> bool:
@@ -73,7 +86,7 @@ def may_be_double(node: exp.Expr) -> bool:
     if isinstance(node, exp.Cast):
         return node.to.this == exp.DataType.Type.DOUBLE
     if isinstance(node, exp.Column):
-        return not node.name.endswith(_NEVER_DOUBLE)
+        return not (node.name.endswith(_NEVER_DOUBLE) or node.name.startswith(("is_", "has_")))
     return isinstance(
         node, exp.Round | exp.Div | exp.Mul | exp.Add | exp.Sub | exp.Avg | exp.Sum | exp.Max | exp.Min | exp.Coalesce
     ) and not all(isinstance(part, exp.Literal) for part in node.iter_expressions())
@@ -86,6 +99,12 @@ def is_decimal(node: exp.Expr) -> bool:
     return any(cast.to.this == exp.DataType.Type.DECIMAL for cast in node.find_all(exp.Cast))
 
 
+def _is_double(node: exp.Expr) -> exp.Expr:
+    """A condition that Spark decides from the type, before it reads a row."""
+    kind = exp.Anonymous(this="typeof", expressions=[node.copy()])
+    return exp.EQ(this=kind, expression=exp.Literal.string("double"))
+
+
 def _as_double(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Cast) and node.to.this == exp.DataType.Type.DOUBLE:
         return node.copy()
@@ -96,6 +115,6 @@ RULES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr | None]] = {
     exp.Div: divided,
     exp.Round: rounded,
     exp.Avg: averaged,
-    exp.Cast: cast_to_text,
+    exp.Cast: cast_otherwise,
     exp.DPipe: joined,
 }
