@@ -133,7 +133,7 @@ class Nights:
         """The settings of the town's installation."""
         config = self.town.project / "config"
         return Settings(
-            home=self.town.home, project_root=self.town.project, memory_limit="512MB", threads=2,
+            home=self.town.home, project_root=self.town.project, memory_limit="2GB", threads=2,
             catalogue_paths=(config / "sources.yml", config / "town.yml"), as_of=day,
         )  # fmt: skip
 

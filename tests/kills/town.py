@@ -298,7 +298,7 @@ class Town:
             "ONELEDGER_CATALOGUE": f"{self.project / 'config/sources.yml'}:{self.project / 'config/town.yml'}",
             "ONELEDGER_AS_OF": day.isoformat(),
             "ONELEDGER_THREADS": "2",
-            "ONELEDGER_MEMORY_LIMIT": "512MB",
+            "ONELEDGER_MEMORY_LIMIT": "2GB",
             "AIRFLOW_CONN_TOWN_REGISTRY": f"http://{address}",
             "AIRFLOW_CONN_TOWN_LIBRARY": f"sqlite:///{self.library}",
             "AIRFLOW_CONN_TOWN_PORTAL": self.portal.as_uri(),
