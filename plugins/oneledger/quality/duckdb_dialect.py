@@ -102,7 +102,7 @@ def warehouse_url(settings: Settings) -> str:
     from oneledger.warehouse.connection import duckdb_config
 
     options = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in
-               duckdb_config(settings).items()}  # fmt: skip
+               duckdb_config(settings, "warehouse").items()}  # fmt: skip
     return URL.create(
         "duckdb+oneledger", database=str(settings.warehouse_path), query={"access_mode": "READ_ONLY", **options}
     ).render_as_string(hide_password=False)

@@ -10,6 +10,7 @@ import duckdb
 from oneledger.locks import BusyError, LockHolder
 from oneledger.locks.register import WRITER
 from oneledger.settings import ConfigurationError, Settings
+from oneledger.warehouse.spilling import spill_directory
 
 # Who writes waits for those who read the file itself, which takes them seconds; who reads does not wait for a night.
 _WAIT_SECONDS = {"write": 60.0, "read": 3.0}
@@ -38,14 +39,15 @@ class WarehouseOpenError(BusyError):
         return f"The warehouse file is open in {f'process {found[1]}' if found else 'another process'}."
 
 
-def duckdb_config(settings: Settings) -> dict[str, str | bool | int | float | list[str]]:
-    """The DuckDB options of every connection of ours: bounded memory, spilling under the home, no downloads."""
-    scratch = settings.scratch_dir / "duckdb"
-    scratch.mkdir(parents=True, exist_ok=True)
+def duckdb_config(settings: Settings, use: str = "") -> dict[str, str | bool | int | float | list[str]]:
+    """The DuckDB options of every connection of ours: bounded memory, spilling under the home, no downloads.
+
+    ``use`` names the database when it is a file: connections to one file within a process share their options.
+    """
     return {
         "memory_limit": settings.memory_limit,
         "threads": settings.threads,
-        "temp_directory": str(scratch),
+        "temp_directory": str(spill_directory(settings, use)),
         # Newer files compress text better and faster; every client of ours is DuckDB 1.5.
         "storage_compatibility_version": "v1.5.0",
         # An intranet has no extension server; what we need is built in or comes from the package registry.
@@ -86,7 +88,9 @@ def _connected(settings: Settings, read_only: bool) -> duckdb.DuckDBPyConnection
     give_up_at = time.monotonic() + _WAIT_SECONDS["read" if read_only else "write"]
     while True:
         try:
-            return duckdb.connect(str(settings.warehouse_path), read_only=read_only, config=duckdb_config(settings))
+            return duckdb.connect(
+                str(settings.warehouse_path), read_only=read_only, config=duckdb_config(settings, "warehouse")
+            )
         except duckdb.IOException as error:
             if _CONFLICT not in str(error):
                 raise

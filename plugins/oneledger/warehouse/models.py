@@ -21,6 +21,7 @@ from oneledger.warehouse.evaluation_runs import load_decided_runs
 from oneledger.warehouse.lock import writer_lock
 from oneledger.warehouse.model_grains import keep_grains, read_grains
 from oneledger.warehouse.semantic_manifest import keep_semantic_manifest, read_semantic_manifest
+from oneledger.warehouse.spilling import spill_directory
 
 Progress = Callable[[str], None]
 _ROWS_WRITTEN = re.compile(r"oneledger rows written: (\d+)")
@@ -170,7 +171,7 @@ def _dbt_environment(settings: Settings, run_id: str) -> Iterator[None]:
         "ONELEDGER_WAREHOUSE": str(settings.warehouse_path),
         "ONELEDGER_MEMORY_LIMIT": settings.memory_limit,
         "ONELEDGER_THREADS": str(settings.threads),
-        "ONELEDGER_SPILL": str(settings.scratch_dir / "duckdb"),
+        "ONELEDGER_SPILL": str(spill_directory(settings, "dbt")),
         "ONELEDGER_RUN_ID": run_id,
         "DO_NOT_TRACK": "1",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
