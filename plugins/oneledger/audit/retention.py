@@ -162,7 +162,9 @@ def _scratch(settings: Settings, rule: RetentionRule, now: dt.datetime) -> Itera
     if not folder.is_dir():
         return
     entries = [path for path in folder.iterdir() if path.name != _SPILL]
-    entries += list((folder / _SPILL).iterdir()) if (folder / _SPILL).is_dir() else []
+    # Its lock keeps a process's place for as long as it lives; the next night removes those of the dead.
+    spilled = (folder / _SPILL).iterdir() if (folder / _SPILL).is_dir() else ()
+    entries += [path for path in spilled if path.suffix != ".lock"]
     for path in sorted(entries):
         # What is still being written has a young file somewhere.
         newest = max(one.lstat().st_mtime for one in (path, *_below(path)))

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from oneledger.settings import Settings
-from oneledger.warehouse.spilling import spill_directory
+from oneledger.warehouse.spilling import spill_folder
 
 # Numbers of apps and modules of copy r start at r times this.
 NUMBERS_PER_COPY = 100_000
@@ -21,9 +21,9 @@ def open_workspace(settings: Settings, scale: int) -> Iterator[duckdb.DuckDBPyCo
     """An in-memory DuckDB with the table ``copy_of_city``: its number, suffix of identifiers, suffix of names."""
     with duckdb.connect(
         config={
-            "memory_limit": settings.memory_limit,
+            "memory_limit": settings.duckdb_memory_limit,
             "threads": settings.threads,
-            "temp_directory": str(spill_directory(settings)),
+            "temp_directory": str(spill_folder(settings)),
         }
     ) as con:
         con.execute(

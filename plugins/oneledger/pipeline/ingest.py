@@ -96,6 +96,7 @@ def _ingest_locked(
         with raw_connection(settings) as connection:
             writer = LandingWriter(settings, index)
             taker = DeliveryTaker(settings, source, run_id, writer, connection, progress, is_anew, between)
+            taker.record_due()
             _remake_missing(taker, catalogue, wanted)
             try:
                 resolved = resolve_connection(source.connection)

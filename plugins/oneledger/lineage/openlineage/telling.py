@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from oneledger.lineage.openlineage import configuration
-from oneledger.lineage.openlineage.redacting import without_secrets
 from oneledger.locks import BusyError
 from oneledger.locks.register import EVENTS
 from oneledger.outcomes import Outcome, record_outcome
+from oneledger.redacting import without_secrets
 from oneledger.settings import ConfigurationError, Settings
 
 if TYPE_CHECKING:
