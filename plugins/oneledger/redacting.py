@@ -33,7 +33,7 @@ _SHORTEST_IN_PATH = 16
 _IN_ADDRESS = re.compile(r"//[^/@\s\"'<>]+@")
 _SCHEME = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=%-]{8,}", re.IGNORECASE)
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
-_ROBOT_KEY = re.compile(r"([?&](?:access_token|key|token|sign|secret|password|api_key|apikey)=)[^&\s\"'<>]+", re.IGNORECASE)
+_IN_QUERY = re.compile(r"([?&](?:access_token|token|sign|secret|password|api_key|apikey)=)[^&\s\"'<>]+", re.IGNORECASE)
 
 
 def without_secrets(text: str, longest: int | None = None) -> str:
@@ -51,7 +51,7 @@ def redacted(text: str) -> str:
         shown = known.sub(HIDDEN, shown)
     shown = _IN_ADDRESS.sub(f"//{HIDDEN}@", shown)
     shown = _SCHEME.sub(rf"\1 {HIDDEN}", shown)
-    return _ROBOT_KEY.sub(rf"\1{HIDDEN}", shown)
+    return _IN_QUERY.sub(rf"\1{HIDDEN}", shown)
 
 
 def redacted_values(value: Any) -> Any:

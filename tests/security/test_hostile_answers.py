@@ -1,4 +1,4 @@
-"""A source that sends hostile answers: refused with a reason, in bounded time and memory, and the token goes nowhere."""
+"""A source that sends hostile answers: refused with a reason, in bounded time and memory; the token goes nowhere."""
 
 from __future__ import annotations
 

@@ -114,9 +114,7 @@ def test_a_workbook_that_does_harm_is_refused_and_the_one_beside_it_is_taken(off
 
 
 def test_an_archive_that_lies_about_its_sizes_is_counted_all_the_same(office: Installation) -> None:
-    bombs.write_workbook(
-        office.drop / "bad.xlsx", {bombs.SHEET: b" " * 80 * bombs.MIB}, hides_size_of=bombs.SHEET
-    )
+    bombs.write_workbook(office.drop / "bad.xlsx", {bombs.SHEET: b" " * 80 * bombs.MIB}, hides_size_of=bombs.SHEET)
     refused(office.ingest("office"), "too_large")
 
 
@@ -199,8 +197,8 @@ def test_a_file_name_that_cannot_be_shown_is_refused_and_others_are_taken(office
 
 @pytest.mark.parametrize(
     "name",
-    ["u_it's \"quoted\"; drop table x;--.csv.gz", "u_{{7*7}}<script>.csv.gz", "u_应用 🚌.csv.gz", "u_" + "长" * 80 + ".csv.gz",
-     "u_..%2f..%2fetc.csv.gz", "u_CON.csv.gz"],
+    ["u_it's \"quoted\"; drop table x;--.csv.gz", "u_{{7*7}}<script>.csv.gz", "u_应用 🚌.csv.gz",
+     "u_" + "长" * 80 + ".csv.gz", "u_..%2f..%2fetc.csv.gz", "u_CON.csv.gz"],
 )  # fmt: skip
 def test_an_odd_file_name_lands_under_that_very_name(office: Installation, name: str) -> None:
     office.put(name, "app\nA1\n")

@@ -72,7 +72,7 @@ def echo() -> Iterator[Echo]:
             self.end_headers()
             self.wfile.write(body.encode())
 
-        do_POST = do_GET
+        do_POST = do_GET  # noqa: N815 - the name is the library's
 
         def log_message(self, *_: object) -> None:
             """Keep the test output quiet."""

@@ -230,9 +230,7 @@ class DeliveryTaker:
 
     def _convert(self, entity: Entity, received: Received, batch_id: str, target: Path) -> Converted:
         names = [file.name for file in received.files]
-        return convert(
-            self.connection, self.settings, self.source, entity, batch_id, received.directory, names, target
-        )
+        return convert(self.connection, self.settings, self.source, entity, batch_id, received.directory, names, target)
 
     def _without_personal_data(
         self, entity: Entity, received: Received, raw: Path, converted: Converted, *, is_masked: bool = False

@@ -236,9 +236,7 @@ def _column_checks(entity: Entity, column: Column, markers: Markers) -> list[Che
                 (f"请核对{zh}后重新报送", f"check {en} and deliver again"),
                 is_outside,
             )
-    return (
-        checks + _proportion_checks(column) + _readable_text_checks(column) + _personal_data_checks(entity, column)
-    )
+    return checks + _proportion_checks(column) + _readable_text_checks(column) + _personal_data_checks(entity, column)
 
 
 def _meant(column: Column) -> list[str]:

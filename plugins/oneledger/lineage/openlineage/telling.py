@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from oneledger.lineage.openlineage import configuration
-from oneledger.redacting import without_secrets
 from oneledger.outcomes import Outcome, record_outcome
+from oneledger.redacting import without_secrets
 from oneledger.settings import Settings
 
 if TYPE_CHECKING:
