@@ -128,6 +128,8 @@ def mask_payload(
     Only just these numbers and addresses change, wherever they stand in a file; all other bytes stay.
     """
     texts = _found_texts(connection, entity, raw, {one.kind for one in found})
+    if not texts:
+        return received
     sought = re.compile("|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True)))
     files = tuple(_masked_file(entity, received.directory, file, sought) for file in received.files)
     said = worded("personal_data", f"masked before landing: {'; '.join(map(str, found[:_SHOWN]))}")
