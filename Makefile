@@ -11,7 +11,7 @@ export DO_NOT_TRACK := 1
 export ONELEDGER_WAREHOUSE ?= $(abspath $(HOME_DIR)/warehouse/warehouse.duckdb)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test soak lint lint-python lint-types lint-sql lint-dbt lint-catalogue lint-rules bench docs freshness lock audit sbom environment clean
+.PHONY: help setup run up test soak lint lint-python lint-types lint-sql lint-dbt lint-catalogue lint-rules bench spark docs freshness lock audit sbom environment clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ docs: setup ## dbt's documentation pages; with columns as built when there is a 
 	@cd dbt_project && if [ -f "$(ONELEDGER_WAREHOUSE)" ]; then $(DBT) docs generate --static; \
 	  else $(DBT) --quiet parse && $(DBT) docs generate --static --no-compile --empty-catalog; fi
 	@echo "open dbt_project/target/static_index.html"
+
+spark: setup ## the marts on a Spark cluster of this machine, compared with DuckDB's (SPARK_ARGUMENTS="build --json")
+	@$(PYTHON) scripts/set_up.py spark
+	@PYTHONPATH=spark $(VENV)/python -m oneledger_spark $(or $(SPARK_ARGUMENTS),build)
 
 freshness: setup ## dbt's word on how old each source is, beside the age that the source catalogue allows
 	@cd dbt_project && $(DBT) source freshness --profiles-dir .

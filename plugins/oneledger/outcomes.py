@@ -67,6 +67,21 @@ class Outcome:
             record[key] = record[key].isoformat() if record[key] is not None else None
         return record
 
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Outcome:
+        """The outcome that ``to_json`` gave."""
+        business_on = record["business_on"]
+        instants = {
+            name: dt.datetime.fromisoformat(record[name]) if record[name] else None
+            for name in ("started_at", "ended_at")
+        }
+        return cls(**{**record, **instants, "business_on": dt.date.fromisoformat(business_on) if business_on else None})
+
+
+def is_recorded(outcome: Outcome, outcomes_dir: Path) -> bool:
+    """Whether the record of this outcome is written."""
+    return (outcomes_dir / f"{outcome.started_at:%Y-%m}" / f"{outcome.outcome_id}.json").is_file()
+
 
 def record_outcome(outcome: Outcome, outcomes_dir: Path, *, is_flushed: bool = True) -> Outcome:
     """Write the record; sets ``ended_at`` when it is not set. Returns the outcome.

@@ -51,10 +51,6 @@ class Installation:
         return self.home / "processes.json"
 
     @property
-    def lock_path(self) -> Path:
-        return self.home / "supervisor.lock"
-
-    @property
     def logs_dir(self) -> Path:
         return self.home / "logs"
 
@@ -95,6 +91,10 @@ class Installation:
             "AIRFLOW__API_AUTH__JWT_SECRET": keys["jwt"],
             "AIRFLOW__API__SECRET_KEY": keys["session"],
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+            # A scheduler that was killed is started anew; what ran in it is started again after half a minute to a
+            # minute, not after five. Tasks outlive an API server that is started anew.
+            "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
+            "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "12",
             "AIRFLOW__API__INSTANCE_NAME": "OneLedger 一本账",
             "DO_NOT_TRACK": "1",
             **airflow_defaults(self.settings, os.environ),

@@ -9,7 +9,8 @@ import traceback
 
 import typer
 
-from oneledger.cli.output import EXIT_FOUND_SOMETHING_WRONG, fail
+from oneledger.cli.output import EXIT_FOUND_SOMETHING_WRONG, emit_json, fail
+from oneledger.locks import BusyError
 from oneledger.redacting import redacted
 from oneledger.settings import ConfigurationError
 
@@ -17,7 +18,7 @@ from oneledger.settings import ConfigurationError
 ROOMS = (
     "city", "ingest", "nightly", "checks", "quarantine", "notices", "publishing", "metrics", "open_data", "rebuilding",
     "restating", "retention", "rules", "evaluation", "report", "findings", "backfill", "trace", "lineage",
-    "lineage_events", "verify", "doctor", "web",
+    "lineage_events", "verify", "doctor", "runbook", "web",
 )  # fmt: skip
 
 app = typer.Typer(
@@ -39,6 +40,8 @@ def main() -> None:
         app()
     except ConfigurationError as error:
         _end(error)
+    except BusyError as error:
+        _refuse(error)
     except Exception:
         # A fault of ours: the trace helps whoever mends it, and must not show what a driver repeats of a connection.
         sys.stderr.write(redacted(traceback.format_exc()))
@@ -48,5 +51,18 @@ def main() -> None:
 def _end(error: ConfigurationError) -> None:
     try:
         fail(str(error))
+    except typer.Exit as stop:
+        raise SystemExit(stop.exit_code) from error
+
+
+def _refuse(error: BusyError) -> None:
+    """Somebody else is at it: whichever verb was refused answers alike."""
+    if "--json" in sys.argv:
+        emit_json(error.to_json())
+        raise SystemExit(EXIT_FOUND_SOMETHING_WRONG) from error
+    try:
+        # Square brackets in a name are no markup.
+        problem, remedy = (text.replace("[", r"\[") for text in (f"{error.problem} {error.rule}", error.remedy))
+        fail(problem, remedy, code=EXIT_FOUND_SOMETHING_WRONG)
     except typer.Exit as stop:
         raise SystemExit(stop.exit_code) from error

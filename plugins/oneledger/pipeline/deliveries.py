@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import shutil
 import time
 import traceback
@@ -15,8 +16,9 @@ from typing import Any
 import duckdb
 
 from oneledger.catalogue import Entity, Source, remedy_of, worded
+from oneledger.disk_space import is_disk_full
 from oneledger.landing import PARTIAL_PREFIX, LandedFile, LandingWriter, NewBatch
-from oneledger.outcomes import Outcome, record_outcome, utc_now
+from oneledger.outcomes import Outcome, is_recorded, record_outcome, utc_now
 from oneledger.raw import Converted, convert, raw_path
 from oneledger.raw.door_checks import check_rows
 from oneledger.raw.personal_data_door import find_personal_data, mask_payload, refusal_of
@@ -59,11 +61,17 @@ class DeliveryTaker:
         except RefusalError as error:
             self._fail(entity, error.message, error.remedy, {**what, **error.detail})
         except OSError as error:
+            if is_disk_full(error):
+                raise  # every other entity would fail as well, and no outcome could be written
             self._fail(
-                entity, f"{file or entity.full_id}: {error}",
-                "Check the disk (space, permissions) and the path, then start again.", what,
-            )  # fmt: skip
+                entity,
+                f"{file or entity.full_id}: {error}",
+                "Check the disk (space, permissions) and the path, then start again.",
+                what,
+            )
         except Exception as error:
+            if is_disk_full(error):
+                raise
             # A fault of ours in one entity must not keep the others from being read; the trace is in the record.
             self._fail(
                 entity, f"{file or entity.full_id}: {type(error).__name__}: {error}",
@@ -169,12 +177,25 @@ class DeliveryTaker:
 
     def commit(self) -> None:
         """Make the staged batches complete and record their outcomes."""
-        self.writer.commit()
+        for outcome in self._waiting_for_commit:
+            outcome.ended_at = outcome.ended_at or utc_now()
+        self.writer.commit([json.dumps(one.to_json(), ensure_ascii=False) for one in self._waiting_for_commit])
         is_few = len(self._waiting_for_commit) <= _OUTCOMES_FLUSHED_ONE_BY_ONE
         for outcome in self._waiting_for_commit:
             # Many at once are not worth a flush each: should the machine stop now, the manifests tell the same.
             self.outcomes.append(record_outcome(outcome, self.settings.outcomes_dir, is_flushed=is_few))
+        if self._waiting_for_commit:
+            self.writer.index.forget_due()
         self._waiting_for_commit.clear()
+
+    def record_due(self) -> None:
+        """Write the outcomes of batches that a process completed and was killed before it could tell of them."""
+        for text in (due := self.writer.index.due()):
+            outcome = Outcome.from_json(json.loads(text))
+            if not is_recorded(outcome, self.settings.outcomes_dir):
+                record_outcome(outcome, self.settings.outcomes_dir)
+        if due:
+            self.writer.index.forget_due()
 
     def record(self, outcome: Outcome) -> None:
         """Record an outcome that does not depend on a commit."""

@@ -6,6 +6,8 @@ admission. A blank field of a text file or workbook is null; what JSON has as em
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -18,6 +20,7 @@ import duckdb
 import pyarrow as pa
 
 from oneledger.catalogue import Entity, Source
+from oneledger.disk_space import is_disk_full
 from oneledger.raw.contract import ColumnPlan, plan_columns
 from oneledger.raw.delimited import Relation, delimited_relation
 from oneledger.raw.json_records import (
@@ -60,6 +63,11 @@ def raw_connection(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
+def scratch_folder(settings: Settings, source_id: str) -> Path:
+    """Where conversions of a source put files for a moment; all of it belongs to the holder of the source's lock."""
+    return settings.scratch_dir / "raw" / source_id
+
+
 def raw_path(settings: Settings, source_id: str, entity_id: str, batch_id: str) -> Path:
     """Where the Parquet file of a batch lies."""
     return settings.raw_dir / source_id / entity_id / f"{batch_id}.parquet"
@@ -89,8 +97,9 @@ def convert(
     try:
         if source.connector in ("http", "sql"):
             return _convert_records(connection, source, entity, batch_id, paths, target)
-        settings.scratch_dir.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix="raw-", dir=settings.scratch_dir))
+        folder = scratch_folder(settings, source.id)
+        folder.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=folder))
         try:
             if source.connector == "workbook":
                 return _convert_workbooks(connection, entity, batch_id, paths, target)
@@ -98,6 +107,8 @@ def convert(
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     except duckdb.Error as error:
+        if is_disk_full(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         raise RefusalError(
             f"{entity.full_id}: {', '.join(file_names[:3])} cannot be read: {str(error).strip().splitlines()[0]}",
             "The sender checks the file and delivers it again.",

@@ -24,7 +24,7 @@ API_PAGE = "/api/v1/docs"
 log = logging.getLogger(__name__)
 log.addFilter(SecretsLeftOut())
 
-_TITLES = {
+TITLES = {
     400: ("请求不正确", "This request is not right"),
     401: ("请先登录", "Please log in"),
     403: ("权限不足", "Not allowed"),
@@ -53,7 +53,7 @@ def problem(
     headers: dict[str, str] | None = None,
 ) -> Response:  # fmt: skip
     """The error as a page, or as ``application/problem+json`` (RFC 9457) for the API."""
-    zh, en = _TITLES.get(status, (str(status), HTTPStatus(status).phrase))
+    zh, en = TITLES.get(status, (str(status), HTTPStatus(status).phrase))
     if is_api(request):
         body = {"type": "about:blank", "title": en, "title_zh": zh, "status": status, "detail": detail}
         if items:
