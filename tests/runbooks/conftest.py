@@ -30,6 +30,7 @@ FIRST_NIGHT = {
     "personal-data": ("mobile_number", 19), "workbook-not-readable": ("password", 31),
     "interface-does-not-answer": ("server_error", 31), "interface-answers-wrongly": ("records_moved", 31),
     "database-does-not-answer": ("missing_table", 31), "records-contradict": ("repeating_view", 31),
+    "delivery-does-harm": ("gzip_bomb", 21),
     "code-not-registered": ("unknown_project", 31), "clock-of-a-source": ("clock_ahead", 31),
 }  # fmt: skip
 # The second: what shows only beside what was loaded before, and what shuts a gate.

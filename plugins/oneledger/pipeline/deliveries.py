@@ -265,7 +265,9 @@ class DeliveryTaker:
         if not found:
             return received
         if entity.decisions.personal_data == "mask" and self.source.connector != "workbook" and not is_masked:
-            return mask_payload(self.connection, entity, received, raw, found)
+            masked = mask_payload(self.connection, entity, received, raw, found)
+            if masked is not received:
+                return masked
         why = ", for it could not be masked" if entity.decisions.personal_data == "mask" else ""
         raise refusal_of(entity, received, found, why)
 

@@ -167,7 +167,7 @@ def _take_page(entity: Entity, spec: HttpSpec, state: Progress, answer: Answer, 
             raise CursorExpiredError(f"the source answers as of {as_of}, the pages before as of {state.as_of}")
         state.as_of = as_of
     # The records alone: another cursor or time beside them does not make another page.
-    content_sha256 = hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()
+    content_sha256 = _content_hash(records, where, url)
     if records and any(page["content_sha256"] == content_sha256 for page in state.pages):
         raise RefusalError(
             f"{where} is the same as an earlier page: it holds the same {len(records)} records, so others are missing.",
@@ -216,9 +216,21 @@ def _take_page(entity: Entity, spec: HttpSpec, state: Progress, answer: Answer, 
         state.cursors.append(state.next_cursor)
 
 
+def _content_hash(records: list[Any], where: str, url: str) -> str:
+    try:
+        return hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()
+    except RecursionError as error:
+        raise RefusalError(
+            f"{where} is nested too deep to be read.",
+            "The owner of the API looks how the answer came about; a record of data is a few levels deep.",
+            {"url": url},
+            problem="too_large",
+        ) from error
+
+
 def _whole_number(value: Any, where: str, url: str) -> int:
     try:
-        return int(str(value))
+        return int(value) if isinstance(value, float) and value.is_integer() else int(str(value))
     except ValueError as error:
         raise RefusalError(
             f"{where}: the total that the source says is {str(value)[:80]!a}; that is no whole number.",
