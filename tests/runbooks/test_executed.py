@@ -1,7 +1,7 @@
 """What the pages say to type is typed, on an installation in which just that failure was caused.
 
-After a good night two nights cause what comes from sources and gates, many pages a night; then each remaining page is carried out on the
-installation that the one before left well. What "What you see" shows must be seen, "What to do" must work, and
+After a good night two nights cause what comes from sources and gates, many pages a night; then each remaining page is
+carried out on the installation that the one before left well. What "What you see" shows must be seen, "What to do" must work, and
 afterwards "How to know it's mended" must hold. To leave pages out while writing one: RUNBOOKS=page,page.
 """
 
