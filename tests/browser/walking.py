@@ -25,6 +25,12 @@ def kind_of(path: str) -> str:
     return "/".join(steps) + ("?" + "&".join(names) if names else "")
 
 
+def is_page(link: str, address: str) -> bool:
+    """Whether a whole address lies below ``address`` and leads to a page."""
+    parts = urlsplit(link)
+    return f"{parts.scheme}://{parts.netloc}" == address and not _NO_PAGE.search(parts.path)
+
+
 class Walk:
     """Pages still to be seen, breadth first from the overview."""
 
@@ -43,9 +49,9 @@ class Walk:
     def take_links(self, links: Iterable[str], address: str) -> None:
         """Note where a page leads: whole addresses, of which those below ``address`` count."""
         for link in links:
-            parts = urlsplit(link)
-            if f"{parts.scheme}://{parts.netloc}" != address or _NO_PAGE.search(parts.path):
+            if not is_page(link, address):
                 continue
+            parts = urlsplit(link)
             path = parts.path + (f"?{parts.query}" if parts.query else "")
             kind = kind_of(path)
             if path in self._known or "lang=" in parts.query or self._kinds[kind] >= OF_A_KIND:

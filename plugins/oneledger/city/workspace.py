@@ -21,7 +21,7 @@ def open_workspace(settings: Settings, scale: int) -> Iterator[duckdb.DuckDBPyCo
     settings.scratch_dir.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(
         config={
-            "memory_limit": settings.memory_limit,
+            "memory_limit": settings.duckdb_memory_limit,
             "threads": settings.threads,
             "temp_directory": str(settings.scratch_dir / "city"),
         }

@@ -169,11 +169,9 @@ class _refusals:  # noqa: N801 - reads as a word in `with _refusals(…)`
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         from oneledger.corrections.records import CorrectionRefusedError
-        from oneledger.landing import SourceBusyError
         from oneledger.runbooks import runbook_command
-        from oneledger.warehouse.lock import WriterBusyError
 
-        if not isinstance(error, CorrectionRefusedError | SourceBusyError | WriterBusyError):
+        if not isinstance(error, CorrectionRefusedError):
             return
         if self._as_json:
             emit_json({"ok": False, "items": [{"problem": str(error), "expected": "the backfill can be done",

@@ -51,10 +51,10 @@ def checks(
         return
     from oneledger.quality.results import history_of, latest_results
     from oneledger.settings import load_settings
-    from oneledger.warehouse.connection import open_warehouse
+    from oneledger.warehouse.reader_copies import open_reader_copies
 
-    with open_warehouse(load_settings(), read_only=True) as connection:
-        found = history_of(connection, history, entity) if history else latest_results(connection)
+    with open_reader_copies(load_settings()) as copies:
+        found = history_of(copies.connection, history, entity) if history else latest_results(copies.connection)
     is_good = bool(history) or not any(not one["is_passed"] and one["severity"] == "fail" for one in found)
     shown = found if every or history else [one for one in found if not one["is_passed"]]
     if as_json:
@@ -82,10 +82,10 @@ def trend(
     """One line a check and entity."""
     from oneledger.quality.results import trends
     from oneledger.settings import load_settings
-    from oneledger.warehouse.connection import open_warehouse
+    from oneledger.warehouse.reader_copies import open_reader_copies
 
-    with open_warehouse(load_settings(), read_only=True) as connection:
-        found = trends(connection, check)
+    with open_reader_copies(load_settings()) as copies:
+        found = trends(copies.connection, check)
     shown = [one for one in found if every or check or one["failed_runs_count"]]
     if as_json:
         emit_json({"ok": True, "items": shown})

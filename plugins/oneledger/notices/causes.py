@@ -16,8 +16,8 @@ from oneledger.publishing.versions import current_version
 from oneledger.quality.results import latest_results
 from oneledger.runbooks import code_of_check, code_of_outcome, page_of
 from oneledger.settings import Settings
-from oneledger.warehouse.connection import open_warehouse
 from oneledger.warehouse.lock import lock_holder
+from oneledger.warehouse.reader_copies import has_reader_copies, open_reader_copies
 
 _OPERATORS = "市大数据局数据仓库运维"
 _LISTED = 12
@@ -61,20 +61,21 @@ class Cause:
 def open_causes(settings: Settings) -> list[Cause]:
     """Everything that stands wrong: the last whole run first, then failed checks, then warnings by check.
 
-    A warning that concerns many entities is one cause. While somebody writes the warehouse its checks cannot be
-    read; then only the runs speak, and nothing counts as recovered (see ``can_tell_recovery``).
+    A warning that concerns many entities is one cause. While somebody writes the warehouse its checks may be half of
+    this run and half of the one before; then only the runs speak, and nothing counts as recovered (see
+    ``can_tell_recovery``).
     """
     causes = _run_causes(settings) + _finding_causes(settings)
     if can_tell_recovery(settings):
-        with open_warehouse(settings, read_only=True) as connection:
-            failing = latest_results(connection, only_failed=True)
+        with open_reader_copies(settings) as copies:
+            failing = latest_results(copies.connection, only_failed=True)
         causes += _check_causes(failing)
     return list({cause.cause_id: cause for cause in causes}.values())
 
 
 def can_tell_recovery(settings: Settings) -> bool:
-    """Whether the checks can be read now; without them an absent cause proves nothing."""
-    return settings.warehouse_path.exists() and lock_holder(settings) is None
+    """Whether the checks are those of a whole run; otherwise an absent cause proves nothing."""
+    return has_reader_copies(settings) and lock_holder(settings) is None
 
 
 def _run_causes(settings: Settings) -> list[Cause]:

@@ -13,7 +13,8 @@ from typing import Any
 from oneledger.audit.anchors import Anchor, current_anchor
 from oneledger.audit.seals import present_anchor, seal_rules
 from oneledger.audit.signing import signing_key
-from oneledger.catalogue import load_catalogue
+from oneledger.catalogue import Catalogue, load_catalogue
+from oneledger.disk_space import is_disk_full, problem_and_remedy, says_disk_full
 from oneledger.findings import state_changes
 from oneledger.lineage.openlineage.nightly_events import NightlyTale
 from oneledger.outcomes import Outcome, new_run_id, read_outcomes, record_outcome
@@ -28,7 +29,7 @@ from oneledger.quality.session import ExpectationError
 from oneledger.runbooks import code_of_check, code_of_outcome, page_of
 from oneledger.settings import ConfigurationError, Settings
 from oneledger.sources.connections import is_configured
-from oneledger.warehouse.lock import WriterBusyError, writer_lock
+from oneledger.warehouse.lock import writer_lock
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ def run(
     as_of: dt.date | None = None,
     from_step: str | None = None,
     progress: Show = lambda _: None,
+    run_id: str | None = None,
 ) -> RunReport:
     """Carry what is new from the sources to a published version.
 
@@ -113,8 +115,10 @@ def run(
         as_of: business date of deliveries that carry none.
         from_step: leave out the steps before this one (``admit`` on landed data, for instance).
         progress: called with live progress.
+        run_id: of a run that holds the writer's lock already; default a new one.
 
     Raises:
+        WriterBusyError: another process writes the warehouse; nothing was fetched and nothing recorded.
         ConfigurationError: the catalogue, the arguments or the signing key are wrong, or no source is connected.
     """
     if as_of is not None:
@@ -129,16 +133,44 @@ def run(
             "`set -a; . var/city/connections.env; set +a`."
         )
     signing_key()
-    run_id = new_run_id()
+    run_id = run_id or new_run_id()
+    # One lock from the first question to a source to the publication: a second run is refused before it does anything,
+    # and nobody writes between the gates and the publishing.
+    try:
+        with writer_lock(settings, run_id=run_id, step="nightly"):
+            return _run_held(settings, catalogue, chosen, todo, run_id, bool(sources), progress)
+    except Exception as error:
+        if not is_disk_full(error):
+            raise
+        # Not even that the run failed can be recorded then.
+        problem, remedy = problem_and_remedy(settings)
+        report = RunReport(run_id, problem=problem, remedy=remedy, published=current_version(settings))
+        report.failure = "situation:disk_full"
+        report.runbooks = _runbooks(report, [])
+        return report
+
+
+def _run_held(
+    settings: Settings,
+    catalogue: Catalogue,
+    chosen: list[str],
+    todo: Sequence[StepName],
+    run_id: str,
+    is_chosen: bool,
+    progress: Show,
+) -> RunReport:
     report = RunReport(run_id)
-    nightly = _Nightly(Steps(settings, catalogue, run_id, chosen if sources else None), chosen, progress, report)
+    nightly = _Nightly(Steps(settings, catalogue, run_id, chosen if is_chosen else None), chosen, progress, report)
     tale = NightlyTale(settings, run_id)
     try:
         with tale.told():
             nightly.carry_out(todo)
     except _StopError as stop:
         report.problem, report.remedy, report.failure = stop.problem, stop.remedy, stop.failure
-    except (WriterBusyError, PublishRefusedError, ExpectationError) as error:
+        if says_disk_full(stop.problem):
+            report.problem, report.remedy = problem_and_remedy(settings)
+            report.failure = "situation:disk_full"
+    except (PublishRefusedError, ExpectationError) as error:
         report.problem, report.remedy = str(error), "oneledger status"
         report.failure = f"refusal:{type(error).__name__}"
     report.lineage_problem = tale.end(report.problem).problem
@@ -167,22 +199,20 @@ class _Nightly:
         self._warming: threading.Thread | None = None
 
     def carry_out(self, todo: Sequence[StepName]) -> None:
-        """Run the steps in order; raises ``_StopError`` where the run must end."""
+        """Run the steps in order; raises ``_StopError`` where the run must end. The caller holds the writer's lock."""
         settings = self._steps.settings
         if "ingest" in todo:
             self._do("ingest", self._ingest)
         if todo[-1] == "ingest":
             return
-        # One lock for all that follows: nobody writes between the gates and the publishing.
-        with writer_lock(settings, run_id=self._steps.run_id, step="nightly"):
-            recover(settings)
-            if "admit" in todo:
-                self._do("admit", self._admit)
-            if is_all_published(settings):
-                self._nothing_new()
-                return
-            for step in (step for step in STEPS if step in todo and step not in ("ingest", "admit")):
-                self._do(step, getattr(self, f"_{step}"))
+        recover(settings)
+        if "admit" in todo:
+            self._do("admit", self._admit)
+        if is_all_published(settings):
+            self._nothing_new()
+            return
+        for step in (step for step in STEPS if step in todo and step not in ("ingest", "admit")):
+            self._do(step, getattr(self, f"_{step}"))
 
     def _do(self, step: StepName, work: Callable[[], str]) -> None:
         self._step = step

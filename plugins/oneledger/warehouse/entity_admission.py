@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from oneledger.catalogue import Entity
+from oneledger.memory import bytes_of
 from oneledger.quality.row_rules import CHECK_COLUMNS, Check, checks_relation, received_value
 from oneledger.raw import raw_path
 from oneledger.settings import Settings
@@ -143,7 +144,7 @@ class EntityAdmission:
     def _chunks(self, rows: dict[str, int]) -> Iterator[list[str]]:
         """Batches in delivery order, as many at a time as memory allows; a larger batch goes alone and spills."""
         memory = self.connection.execute("select current_setting('memory_limit')").fetchone()
-        limit = _bytes_of(memory[0] if memory else "") // _SHARE_OF_MEMORY // _BYTES_A_STAGED_ROW
+        limit = (bytes_of(memory[0]) if memory else 0) // _SHARE_OF_MEMORY // _BYTES_A_STAGED_ROW
         most = min(max(limit, _FEWEST_ROWS_A_CHUNK), _MOST_ROWS_A_CHUNK)
         chunk: list[str] = []
         size = 0
@@ -386,10 +387,3 @@ def _record_key(entity: Entity) -> str:
     if not required:
         return key
     return f"case when {' and '.join(f'{name} is not null' for name in required)} then {key} end"
-
-
-def _bytes_of(size: str) -> int:
-    """DuckDB's own way of writing sizes (``3.7 GiB``) in bytes."""
-    number, _, unit = size.partition(" ")
-    factors = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
-    return int(float(number) * factors[unit])

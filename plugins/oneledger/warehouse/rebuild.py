@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 
 from oneledger.catalogue import Catalogue
-from oneledger.landing import list_batches
+from oneledger.landing import landed_sources, list_batches, source_lock
 from oneledger.outcomes import Outcome, record_outcome, utc_now
 from oneledger.raw import missing_batches, raw_connection, remake
 from oneledger.settings import Settings
@@ -55,9 +56,13 @@ def rebuild(
         The outcomes of all steps; ``failed`` ones say what could not be made again.
 
     Raises:
-        WriterBusyError: another process writes the warehouse.
+        BusyError: another process writes the warehouse, or fetches one of the sources; nothing was changed.
     """
-    with writer_lock(settings, run_id=run_id, step="rebuild"):
+    with contextlib.ExitStack() as held:
+        held.enter_context(writer_lock(settings, run_id=run_id, step="rebuild"))
+        # Raw is written by who fetches, too.
+        for source in landed_sources(settings):
+            held.enter_context(source_lock(settings, source, run_id, step="rebuild"))
         outcomes = _remake_raw(settings, catalogue, run_id, from_landing, progress)
         previous = _put_aside(settings.warehouse_path, progress)
         with open_warehouse(settings) as connection:
