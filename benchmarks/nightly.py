@@ -79,11 +79,11 @@ def measure_scale(
     city = home / "city"
     plain = home / "plain.duckdb"
     _build_city(home, scale, first_day, eve, say)
-    first = _nightly(home, eve, memory_limit, say)
+    first = run_nightly(home, eve, memory_limit, say)
     plain_first = plain_duckdb.build_from_all_files(city / "drops", plain, memory_limit)
     say(f"scale {scale}: plain SQL over the same files {plain_first.seconds:.1f} s, {plain_first.rows:,} rows")
     _build_city(home, scale, first_day, last_day, say)
-    day = _nightly(home, last_day, memory_limit, say)
+    day = run_nightly(home, last_day, memory_limit, say)
     plain_day = plain_duckdb.add_one_day(city / "drops", plain, f"{last_day:%Y%m%d}", memory_limit)
     again = plain_duckdb.build_from_all_files(city / "drops", home / "plain_again.duckdb", memory_limit)
     months = compare_month_marts(home / "published" / "current" / "marts.duckdb", home / "plain_again.duckdb")
@@ -99,9 +99,9 @@ def measure_history(
         part = home / f"{days}-days"
         first_day = last_day - dt.timedelta(days=days)
         _build_city(part, scale, first_day, last_day - dt.timedelta(days=1), say)
-        _nightly(part, last_day - dt.timedelta(days=1), memory_limit, say)
+        run_nightly(part, last_day - dt.timedelta(days=1), memory_limit, say)
         _build_city(part, scale, first_day, last_day, say)
-        costs.append(_nightly(part, last_day, memory_limit, say))
+        costs.append(run_nightly(part, last_day, memory_limit, say))
     return HistoryCost(scale, short_days, long_days, costs[0], costs[1])
 
 
@@ -132,7 +132,7 @@ def _build_city(home: Path, scale: int, first_day: dt.date, last_day: dt.date, s
     say(f"scale {scale}: city written up to {last_day} in {took.seconds:.1f} s")
 
 
-def _nightly(home: Path, as_of: dt.date, memory_limit: str, say: Say) -> RunCost:
+def run_nightly(home: Path, as_of: dt.date, memory_limit: str, say: Say) -> RunCost:
     before = {record["run_id"] for record in read_outcomes(home / "outcomes")}
     with _serve_city(home, as_of) as connections:
         environment = {

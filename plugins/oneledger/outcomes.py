@@ -99,7 +99,7 @@ def read_outcomes(outcomes_dir: Path, run_id: str | None = None) -> Iterator[dic
 
 
 def _day_before(run_id: str) -> str:
-    """The day before a run began, as names of records begin (a clock may be set back); empty for an id without a day."""
+    """The day before a run began, as names of records begin (clocks are set back); empty for an id without a day."""
     try:
         begun = dt.datetime.strptime(run_id[:8], "%Y%m%d")  # noqa: DTZ007 - a day, compared with days
     except ValueError:
