@@ -11,7 +11,7 @@ export DO_NOT_TRACK := 1
 export ONELEDGER_WAREHOUSE ?= $(abspath $(HOME_DIR)/warehouse/warehouse.duckdb)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test soak lint lint-python lint-types lint-sql lint-dbt lint-catalogue lint-rules bench docs freshness lock clean
+.PHONY: help setup run up test soak lint lint-python lint-types lint-sql lint-dbt lint-catalogue lint-rules bench spark docs freshness lock audit sbom environment clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,17 +61,35 @@ docs: setup ## dbt's documentation pages; with columns as built when there is a 
 	  else $(DBT) --quiet parse && $(DBT) docs generate --static --no-compile --empty-catalog; fi
 	@echo "open dbt_project/target/static_index.html"
 
+spark: setup ## the marts on a Spark cluster of this machine, compared with DuckDB's (SPARK_ARGUMENTS="build --json")
+	@$(PYTHON) scripts/set_up.py spark
+	@PYTHONPATH=spark $(VENV)/python -m oneledger_spark $(or $(SPARK_ARGUMENTS),build)
+
 freshness: setup ## dbt's word on how old each source is, beside the age that the source catalogue allows
 	@cd dbt_project && $(DBT) source freshness --profiles-dir .
 
 lock: setup ## resolve requirements.in into requirements.lock (hashes, no registry address)
 	$(VENV)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header \
 	  --python-version 3.11 requirements.in -o requirements.lock
+	@for wanted in $(wildcard environments/*.in); do echo "$$wanted"; \
+	  $(VENV)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header \
+	    --python-version 3.11 "$$wanted" -o "$${wanted%.in}.lock" || exit; done
 
-clean: ## remove var/, .venv/ and caches of this checkout, and print each
+audit: setup ## known vulnerabilities of every locked package, from an advisory service; exit 2 where none is reachable
+	@$(PYTHON) scripts/set_up.py audit
+	@$(VENV)/python scripts/audit_dependencies.py
+
+sbom: setup ## what the product is made of: var/sbom.cdx.json (CycloneDX, with licences; SBOM=path)
+	@$(PYTHON) scripts/set_up.py audit
+	@$(VENV)/python scripts/bill_of_materials.py "$(or $(SBOM),$(HOME_DIR)/sbom.cdx.json)"
+
+environment: setup ## make .venvs/NAME from environments/NAME.lock: a tool that stands beside the product (NAME=…)
+	@$(PYTHON) scripts/set_up.py "$(NAME)"
+
+clean: ## remove var/, .venv/, .venvs/ and caches of this checkout, and print each
 	@if [ -n "$(ONELEDGER_HOME)" ] && [ "$$(realpath -m "$(ONELEDGER_HOME)")" != "$(CURDIR)/var" ]; then \
 	  echo "kept $(ONELEDGER_HOME) (ONELEDGER_HOME lies outside var/; remove it yourself if you mean it)"; fi
 	@if [ -d var/evaluations ]; then chmod -R u+w var/evaluations; fi # confirmed evaluation runs are read-only
-	@for path in var .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis \
-	  dbt_project/target dbt_project/logs logs $$(find . -name __pycache__ -type d -not -path './.venv/*' -not -path './var/*'); do \
+	@for path in var .venv .venvs .pytest_cache .ruff_cache .mypy_cache .hypothesis \
+	  dbt_project/target dbt_project/logs logs $$(find . -name __pycache__ -type d -not -path './.venv/*' -not -path './.venvs/*' -not -path './var/*'); do \
 	  if [ -e "$$path" ] || [ -L "$$path" ]; then echo "removing $$path"; rm -rf -- "$$path"; fi; done

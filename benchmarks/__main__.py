@@ -14,6 +14,7 @@ from rich.table import Table
 
 from benchmarks.gate import GateCost, measure_gate
 from benchmarks.large import measure_large, plot_of, table_of
+from benchmarks.load import History, measure_load, print_load
 from benchmarks.nightly import DATA_WORK, HistoryCost, ScaleCost, measure_history, measure_scale
 from benchmarks.pages import measure_pages
 from benchmarks.tracing import measure_tracing
@@ -34,6 +35,16 @@ def main() -> None:
         pages = measure_pages(arguments.pages, memory_limit=arguments.memory_limit, say=console.print)
         if arguments.output:
             Path(arguments.output).write_text(json.dumps([one.to_json() for one in pages], indent=1) + "\n", "utf-8")
+        return
+    if arguments.load:
+        history = History(arguments.load_scale, arguments.first_day, arguments.last_day - dt.timedelta(days=1))
+        load = measure_load(
+            arguments.load, history, users=arguments.users, minutes=arguments.minutes,
+            memory_limit=arguments.memory_limit, say=console.print,
+        )  # fmt: skip
+        print_load(load, print)
+        if arguments.output:
+            Path(arguments.output).write_text(json.dumps(load.to_json(), indent=1) + "\n", "utf-8")
         return
     if arguments.scale:
         _measure_large(arguments)
@@ -145,6 +156,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--pandas-rows", type=int, default=5_000_000, help="rows of it that pandas is given")
     parser.add_argument("--tracing", type=Path, help="only traces, in this installation (its ONELEDGER_HOME)")
     parser.add_argument("--pages", type=Path, help="only the pages, over this installation (its ONELEDGER_HOME)")
+    parser.add_argument("--load", type=Path, help="only users on the pages beside nights, in this installation; "
+                        "built there when there is none")  # fmt: skip
+    parser.add_argument("--load-scale", type=int, default=1, help="scale of that city")
+    parser.add_argument("--users", type=int, default=200, help="how many users at once")
+    parser.add_argument("--minutes", type=float, default=2.0, help="how long they stay each time")
     parser.add_argument("--memory-limit", default="4GB")
     parser.add_argument("--home", help="where to put the data (kept); default: a temporary folder, removed")
     parser.add_argument("--keep", action="store_true", help="keep the data")

@@ -10,6 +10,7 @@ from oneledger.catalogue import load_catalogue
 from oneledger.settings import load_settings
 from oneledger_airflow.operators import AdmitOperator, BuildModelsOperator, GateOperator, ReportArrivalsOperator
 from oneledger_airflow.pools import WAREHOUSE_POOL
+from oneledger_airflow.queues import on_warehouse_machine
 from oneledger_airflow.schedule import (
     CUT_OFF_AT,
     MARTS,
@@ -48,7 +49,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     tags=[*TAGS, "build"],
-    default_args=task_defaults("市大数据局数据资源处", pool=WAREHOUSE_POOL),
+    default_args=task_defaults("市大数据局数据资源处", pool=WAREHOUSE_POOL, **on_warehouse_machine()),
     deadline=within(75, "the build"),
 ) as dag:
     chain(

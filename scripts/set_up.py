@@ -1,5 +1,8 @@
 """Make the environment `.venv/` exactly what requirements.lock says; a second time there is nothing to do.
 
+With a name (`set_up.py spark`) the environment `.venvs/NAME/` from `environments/NAME.lock`: for tools that stand
+beside the product (a Spark cluster, a load generator …) and would not resolve, or have no place, in its own.
+
 Runs on a bare Python 3.11 with pip: only the standard library is used here. Packages come from the
 registries that pip is configured for on this machine; uv, which is much faster, does not read pip's
 configuration, so it is handed over in uv's own variables. When uv cannot run, pip does the same work.
@@ -16,17 +19,59 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-ENVIRONMENT = ROOT / ".venv"
-LOCK = ROOT / "requirements.lock"
-STAMP = ENVIRONMENT / ".set-up"
-# What the result depends on. The checkout's own path counts: the editable install points at it.
-INPUTS = (LOCK, ROOT / "pyproject.toml", Path(__file__).resolve())
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment of this checkout.
+
+    Attributes:
+        folder: where it lies.
+        lock: what is installed in it: pins with hashes.
+        is_ours: whether oneledger itself is linked into it.
+    """
+
+    folder: Path
+    lock: Path
+    is_ours: bool
+
+    @classmethod
+    def named(cls, name: str | None) -> Environment:
+        if name is None:
+            return cls(ROOT / ".venv", ROOT / "requirements.lock", True)
+        return cls(ROOT / ".venvs" / name, ROOT / "environments" / f"{name}.lock", False)
+
+    @property
+    def python(self) -> Path:
+        return self.folder / "bin" / "python"
+
+    @property
+    def uv(self) -> Path:
+        """The uv that installs it: always the one of `.venv/`, or its own when this is `.venv/`."""
+        return ROOT / ".venv" / "bin" / "uv"
+
+    @property
+    def stamp(self) -> Path:
+        return self.folder / ".set-up"
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """What the result depends on."""
+        return (self.lock, *((ROOT / "pyproject.toml",) if self.is_ours else ()), Path(__file__).resolve())
 
 
 def main() -> int:
+    if len(sys.argv) > 2 or any(name.startswith("-") for name in sys.argv[1:]):
+        print(f"usage: set_up.py [{'|'.join(_known())}]", file=sys.stderr)
+        return 2
+    name = sys.argv[1] if len(sys.argv) == 2 else None
+    if name is not None and name not in _known():
+        print(f"set-up: there is no environments/{name}.lock. There are: {', '.join(_known())}.", file=sys.stderr)
+        return 2
     if sys.version_info[:2] != (3, 11):
         found = ".".join(map(str, sys.version_info[:3]))
         print(
@@ -34,15 +79,16 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    if _is_done():
+    wanted = Environment.named(name)
+    if _is_done(wanted):
         return 0
-    with LOCK.open() as lock:
+    with wanted.lock.open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two makes at once: the second waits, then finds it done
-        if _is_done():
+        if _is_done(wanted):
             return 0
         started = time.monotonic()
         try:
-            _set_up()
+            _set_up(wanted)
         except subprocess.CalledProcessError as error:
             command = " ".join(map(str, error.cmd))
             print(
@@ -56,75 +102,78 @@ def main() -> int:
     return 0
 
 
-def _is_done() -> bool:
-    python = ENVIRONMENT / "bin" / "python"
-    return python.exists() and STAMP.exists() and STAMP.read_text() == _fingerprint()
+def _known() -> list[str]:
+    return sorted(path.stem for path in (ROOT / "environments").glob("*.lock"))
 
 
-def _fingerprint() -> str:
+def _is_done(wanted: Environment) -> bool:
+    return wanted.python.exists() and wanted.stamp.exists() and wanted.stamp.read_text() == _fingerprint(wanted)
+
+
+def _fingerprint(wanted: Environment) -> str:
+    # The checkout's own path counts: the editable install points at it.
     digest = hashlib.sha256(str(ROOT).encode())
-    for path in INPUTS:
+    for path in wanted.inputs:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def _set_up() -> None:
-    python = ENVIRONMENT / "bin" / "python"
-    if not _is_usable(python):
-        _say(1, "making .venv with Python 3.11")
-        _run(sys.executable, "-m", "venv", "--clear", ENVIRONMENT)
-    STAMP.unlink(missing_ok=True)
-    use_uv = _install_uv(python)
+def _set_up(wanted: Environment) -> None:
+    if not _is_usable(wanted):
+        _say(1, f"making {wanted.folder.relative_to(ROOT)} with Python 3.11")
+        _run(sys.executable, "-m", "venv", "--clear", wanted.folder)
+    wanted.stamp.unlink(missing_ok=True)
+    use_uv = _install_uv(wanted)
     if use_uv:
         _say(3, "installing the locked packages with uv")
         # Compiled as pip does: where Python may not write (PYTHONDONTWRITEBYTECODE, a read-only installation) each
         # command would compile everything that it imports again, a second or more.
-        sync = ("pip", "sync", *_brief(), "--compile-bytecode", "--require-hashes", "--python", python, LOCK)
-        use_uv = _succeeds(_uv(), *sync)
+        sync = ("pip", "sync", *_brief(), "--compile-bytecode", "--require-hashes", "--python", wanted.python)
+        use_uv = _succeeds(wanted.uv, *sync, wanted.lock)
     if not use_uv:
         _say(3, "installing the locked packages with pip (slower; about five minutes)")
-        _run(python, "-m", "pip", "install", "--require-hashes", "--no-deps", "--progress-bar", "off", "-r", LOCK)
-    _say(4, "linking oneledger itself")
-    link = ("--no-build-isolation", "--no-deps", "--editable", ROOT)
-    if not (use_uv and _succeeds(_uv(), "pip", "install", *_brief(), "--python", python, *link)):
-        _run(python, "-m", "pip", "install", "--quiet", *link)
-    _run(python, "-m", "compileall", "-q", ROOT / "plugins")
-    STAMP.write_text(_fingerprint())
+        options = ("--require-hashes", "--no-deps", "--progress-bar", "off")
+        _run(wanted.python, "-m", "pip", "install", *options, "-r", wanted.lock)
+    if wanted.is_ours:
+        _say(4, "linking oneledger itself")
+        link = ("--no-build-isolation", "--no-deps", "--editable", ROOT)
+        if not (use_uv and _succeeds(wanted.uv, "pip", "install", *_brief(), "--python", wanted.python, *link)):
+            _run(wanted.python, "-m", "pip", "install", "--quiet", *link)
+        _run(wanted.python, "-m", "compileall", "-q", ROOT / "plugins")
+    wanted.stamp.write_text(_fingerprint(wanted))
 
 
-def _is_usable(python: Path) -> bool:
-    """Whether .venv/ runs, is 3.11, and was made here: the commands of a moved or copied one name the old place."""
-    activate = ENVIRONMENT / "bin" / "activate"
-    if not python.exists() or not activate.exists() or f'"{ENVIRONMENT}"' not in activate.read_text():
+def _is_usable(wanted: Environment) -> bool:
+    """Whether it runs, is 3.11, and was made here: the commands of a moved or copied one name the old place."""
+    activate = wanted.folder / "bin" / "activate"
+    if not wanted.python.exists() or not activate.exists() or f'"{wanted.folder}"' not in activate.read_text():
         return False
     check = "import sys, pip; print(sys.version_info[:2] == (3, 11))"
-    answer = subprocess.run([python, "-c", check], capture_output=True, text=True)
+    answer = subprocess.run([wanted.python, "-c", check], capture_output=True, text=True)
     return answer.stdout.strip() == "True"
 
 
-def _install_uv(python: Path) -> bool:
+def _install_uv(wanted: Environment) -> bool:
     """Install the locked uv with pip, hashes checked. Returns whether it runs."""
-    lines = re.search(r"^uv==.*?(?=^\S)", LOCK.read_text() + "\nend", re.MULTILINE | re.DOTALL)
+    if not wanted.is_ours:
+        return _succeeds(wanted.uv, "--version", quiet=True)
+    lines = re.search(r"^uv==.*?(?=^\S)", wanted.lock.read_text() + "\nend", re.MULTILINE | re.DOTALL)
     if lines is None:
         return False
     version = lines[0].split()[0]
     _say(2, f"installing {version}")
-    if not _succeeds(_uv(), "--version", quiet=True):
-        requirement = ENVIRONMENT / "uv-requirement.txt"
+    if not _succeeds(wanted.uv, "--version", quiet=True):
+        requirement = wanted.folder / "uv-requirement.txt"
         requirement.write_text(lines[0])
         arguments = ("install", "--quiet", "--require-hashes", "--no-deps", "-r", requirement)
-        if not _succeeds(python, "-m", "pip", *arguments):
+        if not _succeeds(wanted.python, "-m", "pip", *arguments):
             return False
-    return _succeeds(_uv(), "--version", quiet=True)
+    return _succeeds(wanted.uv, "--version", quiet=True)
 
 
 def _brief() -> tuple[str, ...]:
     """On a terminal uv shows its progress bar; in a log its 250 lines of package names help nobody."""
     return () if sys.stderr.isatty() else ("--quiet",)
-
-
-def _uv() -> Path:
-    return ENVIRONMENT / "bin" / "uv"
 
 
 def _registry_settings() -> dict[str, str]:

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from oneledger.redacting import redacted, redacted_values
+
 Verdict = Literal["good", "warning", "failed", "unchanged", "skipped"]
 STEPS = ("extract", "load_raw", "admit", "gate_sources", "build_models", "gate_marts", "publish")
 
@@ -65,13 +67,32 @@ class Outcome:
             record[key] = record[key].isoformat() if record[key] is not None else None
         return record
 
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Outcome:
+        """The outcome that ``to_json`` gave."""
+        business_on = record["business_on"]
+        instants = {
+            name: dt.datetime.fromisoformat(record[name]) if record[name] else None
+            for name in ("started_at", "ended_at")
+        }
+        return cls(**{**record, **instants, "business_on": dt.date.fromisoformat(business_on) if business_on else None})
+
+
+def is_recorded(outcome: Outcome, outcomes_dir: Path) -> bool:
+    """Whether the record of this outcome is written."""
+    return (outcomes_dir / f"{outcome.started_at:%Y-%m}" / f"{outcome.outcome_id}.json").is_file()
+
 
 def record_outcome(outcome: Outcome, outcomes_dir: Path, *, is_flushed: bool = True) -> Outcome:
     """Write the record; sets ``ended_at`` when it is not set. Returns the outcome.
 
+    Its texts are freed of secrets first: a source's error may repeat the token or the address that it was given.
+
     ``is_flushed=False`` leaves the flush to the disk to the caller, for many records at once.
     """
     outcome.ended_at = outcome.ended_at or utc_now()
+    outcome.message, outcome.remedy = redacted(outcome.message), redacted(outcome.remedy)
+    outcome.detail = redacted_values(outcome.detail)
     folder = outcomes_dir / f"{outcome.started_at:%Y-%m}"
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{outcome.outcome_id}.json"

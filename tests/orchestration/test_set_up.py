@@ -24,6 +24,7 @@ def set_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     specification = importlib.util.spec_from_file_location("set_up", SCRIPT)
     assert specification is not None and specification.loader is not None
     module = importlib.util.module_from_spec(specification)
+    monkeypatch.setitem(sys.modules, "set_up", module)  # where its dataclasses look for their own names
     specification.loader.exec_module(module)
     return module
 
@@ -55,23 +56,34 @@ def test_a_machine_without_configuration_gets_no_registry_from_us(
     assert not {"UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS"} & set(set_up._registry_settings())
 
 
-def test_an_environment_that_was_made_elsewhere_is_made_anew(
-    set_up: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_an_environment_that_was_made_elsewhere_is_made_anew(set_up: ModuleType, tmp_path: Path) -> None:
     made = tmp_path / "made" / ".venv"
     subprocess.run([sys.executable, "-m", "venv", made], check=True)
-    monkeypatch.setattr(set_up, "ENVIRONMENT", made)
-    assert set_up._is_usable(made / "bin" / "python")
+    assert set_up._is_usable(_environment(set_up, made))
     moved = made.rename(tmp_path / ".venv")
-    monkeypatch.setattr(set_up, "ENVIRONMENT", moved)
-    assert not set_up._is_usable(moved / "bin" / "python")
+    assert not set_up._is_usable(_environment(set_up, moved))
 
 
-def test_the_lock_has_hashes_and_names_no_registry() -> None:
-    lock = (SCRIPT.parents[1] / "requirements.lock").read_text()
-    assert lock.count("--hash=sha256:") > 200
-    assert "://" not in lock
-    assert "--index-url" not in lock
+def _environment(set_up: ModuleType, folder: Path) -> object:
+    return set_up.Environment(folder, set_up.ROOT / "requirements.lock", True)
+
+
+@pytest.mark.parametrize("name", ["nothing_of_that_name", "../requirements"])
+def test_an_environment_that_has_no_lock_is_refused_with_the_names_of_those_that_have(name: str) -> None:
+    answer = subprocess.run([sys.executable, SCRIPT, name], capture_output=True, text=True)
+    assert answer.returncode == 2
+    assert f"there is no environments/{name}.lock" in answer.stderr
+
+
+LOCKS = [SCRIPT.parents[1] / "requirements.lock", *sorted((SCRIPT.parents[1] / "environments").glob("*.lock"))]
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
+def test_the_lock_has_hashes_and_names_no_registry(lock: Path) -> None:
+    text = lock.read_text()
+    assert text.count("--hash=sha256:") > text.count("==")
+    assert "://" not in text
+    assert "--index-url" not in text
 
 
 def test_packages_and_our_own_code_are_compiled_so_that_no_command_compiles_them_at_each_start() -> None:

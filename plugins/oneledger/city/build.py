@@ -7,6 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from oneledger.city.changing import LOCK_FILE, changing
 from oneledger.city.city_manifest import CityManifest, read_manifest
 from oneledger.city.connections_file import build_connections, write_connections
 from oneledger.city.drop_files import write_drop_files
@@ -74,8 +75,14 @@ def build_city(plan: CityPlan, settings: Settings, city_dir: Path, progress: Wor
 
     Raises:
         ConfigurationError: the plan contradicts the city that is there, or the database cannot be written.
+        BusyError: another process changes this city.
     """
     plan = plan.checked()
+    with changing(city_dir, "build"):
+        return _build(plan, settings, city_dir, progress)
+
+
+def _build(plan: CityPlan, settings: Settings, city_dir: Path, progress: WorkProgress) -> CityManifest:
     if plan.is_fresh:
         _remove(city_dir)
     before = read_manifest(city_dir)
@@ -84,10 +91,9 @@ def build_city(plan: CityPlan, settings: Settings, city_dir: Path, progress: Wor
         if plan.last <= before.last_on:
             write_connections(city_dir, build_connections(city_dir, before.project_library))
             return before
-    elif city_dir.exists() and any(city_dir.iterdir()):
+    elif any(one.name != LOCK_FILE for one in city_dir.iterdir()):
         # An interrupted first build leaves no manifest: its half is of no use.
         _remove(city_dir)
-    city_dir.mkdir(parents=True, exist_ok=True)
     uri = before.project_library if before else library_uri(city_dir, plan.project_library)
     manifest = before or CityManifest(
         plan.seed, plan.scale, plan.first, plan.last, plan.usage_from or plan.first, uri, calls_from_on=plan.calls_from

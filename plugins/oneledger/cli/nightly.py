@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from oneledger.cli.output import emit_json, errors, finish, print_table, say
+from oneledger.cli.runbook import say_runbooks
 from oneledger.cli.verify import print_anchor
 
 RUN_HELP = """Carry what is new from the sources to a published version, with live progress.
@@ -97,6 +98,7 @@ def status(as_json: Json = False) -> None:
         say(f"{mark} {item['name']}: {_plain(item['problem'])}{since}")
         say(f"    应为 expected: {_plain(item['expected'])}")
         say(f"    处理 remedy: {_plain(item['remedy'])}")
+        say_runbooks(item.get("runbooks", ()), indent="    ")
     print_anchor(answer["anchor"])
     finish(answer["ok"])
 
@@ -234,6 +236,7 @@ def print_report(report: Any) -> None:
     if report.problem:
         say(f"[red]未发布 not published:[/red] {_plain(report.problem)}")
         say(f"[yellow]处理 remedy:[/yellow] {_plain(report.remedy)}")
+    say_runbooks(report.runbooks)
     counts = ", ".join(f"{value:,} {name}" for name, value in report.counts.items())
     say(f"行 rows: {counts}")
     if report.published:
@@ -254,6 +257,8 @@ def report_as_json(report: Any) -> dict[str, Any]:
         "verdict": report.verdict,
         "problem": report.problem,
         "remedy": report.remedy,
+        "failure": report.failure,
+        "runbooks": report.runbooks,
         "steps": report.steps,
         "counts": report.counts,
         "missing": report.missing,

@@ -14,7 +14,8 @@ WEB_HELP = """Pages and API over the published version, on this machine, without
 
 It prints the address with a token that is good for this run. To let others in, give each a token in the environment
 (`ONELEDGER_WEB_TOKENS="王敏:auditor=<token>,viewer=<token>"`; roles viewer, auditor, engineer), and put a
-proxy with TLS before it. Pages need no internet.
+proxy with TLS before it. Pages need no internet. They run at a lower priority than the nightly (--nice), which many
+visitors at once slow by little then.
 
 Examples:
 
@@ -36,8 +37,13 @@ def web(
         str, typer.Option(help="Address to listen on; other than loopback needs ONELEDGER_WEB_TOKENS.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8090,
+    nice: Annotated[
+        int, typer.Option(min=0, max=19, help="How far the pages stand back behind the nightly; 0 not at all.")
+    ] = 10,
 ) -> None:
     """Serve until interrupted."""
+    # Before anything starts a thread: each thread has its own priority and inherits it from who starts it.
+    os.nice(nice)
     import uvicorn
 
     from oneledger.publishing.versions import resolve
