@@ -19,6 +19,8 @@ def kind_of(path: str) -> str:
     """Paths whose parts are names of things are of one kind; the parameters count by their names."""
     parts = urlsplit(path)
     steps = ["*" if _NAME.search(step) else step for step in parts.path.split("/")]
+    if steps[:2] == ["", "runbooks"]:  # named in words, and all of one form
+        steps[2:] = ["*" for _ in steps[2:]]
     names = sorted({name for name, _ in parse_qsl(parts.query, keep_blank_values=True)})
     return "/".join(steps) + ("?" + "&".join(names) if names else "")
 

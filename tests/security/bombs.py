@@ -63,19 +63,12 @@ def write_workbook(path: Path, parts: Mapping[str, str | bytes], *, hides_size_o
 
 
 def billion_laughs() -> str:
-    entities = '<!ENTITY a0 "ha">' + "".join(
-        f'<!ENTITY a{level} "{f"&a{level - 1};" * 10}">' for level in range(1, 10)
-    )
-    return (
-        f'{HEAD}<!DOCTYPE sst [{entities}]><sst xmlns="{MAIN}" count="1" uniqueCount="1">'
-        "<si><t>&a9;</t></si></sst>"
-    )
+    entities = '<!ENTITY a0 "ha">' + "".join(f'<!ENTITY a{level} "{f"&a{level - 1};" * 10}">' for level in range(1, 10))
+    return f'{HEAD}<!DOCTYPE sst [{entities}]><sst xmlns="{MAIN}" count="1" uniqueCount="1"><si><t>&a9;</t></si></sst>'
 
 
 def file_reading_entity() -> str:
-    return sheet_of(HEADER_ROW).replace(
-        HEAD, f'{HEAD}<!DOCTYPE worksheet [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
-    )
+    return sheet_of(HEADER_ROW).replace(HEAD, f'{HEAD}<!DOCTYPE worksheet [<!ENTITY x SYSTEM "file:///etc/passwd">]>')
 
 
 def gzip_bomb(beginning: bytes, mebibytes: int) -> bytes:

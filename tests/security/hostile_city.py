@@ -64,7 +64,7 @@ def _rename(folder: Path, key: str, column: str, names: list[str], where: str = 
         for path in sorted(folder.glob("*.parquet")):
             partial = path.with_suffix(".partial")
             connection.execute(
-                f"copy (select kept.* replace (coalesce(given.name, kept.\"{column}\") as \"{column}\") "
+                f'copy (select kept.* replace (coalesce(given.name, kept."{column}") as "{column}") '
                 f"from read_parquet('{path}') as kept left join given on given.id = kept.\"{key}\" "
                 f"order by kept.\"updatedAt\", kept._key) to '{partial}' (format parquet, row_group_size 20000)"
             )

@@ -180,7 +180,13 @@ def _old_files(
     about = rule.about("logs" if kind == "log" else "reports")
     for folder in folders:
         for path in sorted(_below(folder)):
-            if not path.is_dir() and _age_days(path.lstat().st_mtime, now) > limit.for_days:
+            # A lock file is never removed: who waits for it would wait for another than who comes after.
+            if (
+                path.suffix != ".lock"
+                and path.name != ".lock"
+                and not path.is_dir()
+                and _age_days(path.lstat().st_mtime, now) > limit.for_days
+            ):
                 yield Removal(kind, str(path.relative_to(settings.home)), (path,), path.lstat().st_size, about)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import importlib
 import sys
+import traceback
 
 import typer
 
 from oneledger.cli.output import EXIT_FOUND_SOMETHING_WRONG, emit_json, fail
 from oneledger.locks import BusyError
+from oneledger.redacting import redacted
 from oneledger.settings import ConfigurationError
 
 # One module a room; each adds its verbs with ``register``.
@@ -40,6 +42,10 @@ def main() -> None:
         _end(error)
     except BusyError as error:
         _refuse(error)
+    except Exception:
+        # A fault of ours: the trace helps whoever mends it, and must not show what a driver repeats of a connection.
+        sys.stderr.write(redacted(traceback.format_exc()))
+        raise SystemExit(EXIT_FOUND_SOMETHING_WRONG) from None
 
 
 def _end(error: ConfigurationError) -> None:

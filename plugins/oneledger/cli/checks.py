@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from oneledger.cli.output import emit_json, finish, print_table, say
+from oneledger.cli.runbook import say_runbooks
+from oneledger.runbooks import code_of_check, page_of
 
 CHECKS_HELP = """The latest result of every check: what is wrong, in which data, since when, who acts and how.
 
@@ -66,6 +68,7 @@ def checks(
     if history:
         headings = {"checked_at": "时间 at (UTC)", "run_id": "运行 run", **headings}
     print_table(rows, headings)
+    say_runbooks(page_of(code_of_check(one["check_id"])) for one in shown if not one["is_passed"])
     if not failed and not history:
         say(f"{sum(one['is_passed'] for one in found)} of {len(found)} checks passed")
     finish(is_good)

@@ -33,9 +33,7 @@ def build(
     scale: Annotated[int, typer.Option(help="1 is the reference city; N multiplies apps, projects, requests.")] = 1,
     first: Annotated[str, typer.Option("--from", help="First day, yyyy-mm-dd.")] = "2021-01-01",
     last: Annotated[str, typer.Option("--to", help="Last day, yyyy-mm-dd.")] = "2022-10-31",
-    usage_from: Annotated[
-        str | None, typer.Option("--usage-from", help="First day with usage (load tests).")
-    ] = None,
+    usage_from: Annotated[str | None, typer.Option("--usage-from", help="First day with usage (load tests).")] = None,
     calls_from: Annotated[
         str | None, typer.Option("--calls-from", help="First day with interface calls; default --usage-from.")
     ] = None,

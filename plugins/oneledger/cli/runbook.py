@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -20,6 +21,12 @@ Examples:
 
     oneledger runbook volume --json              by the name of a check, a rule or an error
 """
+
+
+def say_runbooks(pages: Iterable[str], indent: str = "") -> None:
+    """One line for each page, under what is wrong."""
+    for name in dict.fromkeys(pages):
+        say(f"{indent}[yellow]手册 runbook:[/yellow] oneledger runbook {name}")
 
 
 def register(app: typer.Typer) -> None:

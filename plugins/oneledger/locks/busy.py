@@ -39,7 +39,7 @@ class BusyError(Exception):
         )
         return (
             f"Wait until that run has ended and start again{end_it}. `oneledger status` shows who holds what. "
-            f"Never remove the lock file: {self.lock_path}"
+            f"Never remove the lock file: {self.lock_path} More: `oneledger runbook somebody-else-writes`."
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -126,13 +126,25 @@ REPORT = Lock(
     "Two that make the same report take turns; the second finds it made.",
     wait_seconds=120,
 )  # fmt: skip
+DATA_DOCS = Lock(
+    "data_docs", "检查报告站点", "making Data Docs", "reports/data_docs.lock",
+    "Data Docs are being made",
+    "Two that make them take turns; the second adds what is new.",
+    wait_seconds=300,
+)  # fmt: skip
+EVENTS = Lock(
+    "events", "未发送的血缘事件", "keeping or sending again lineage events", "lineage/unsent.lock",
+    "Lineage events that could not be sent are being kept or sent again",
+    "One at a time, so that none is lost and none sent twice.",
+    wait_seconds=120,
+)  # fmt: skip
 NOTICES = Lock(
     "notices", "通知发送", "sending notices", "notices/.lock",
     "Notices are being sent",
     "One process sends at a time, so that nobody is told the same thing twice.",
     wait_seconds=300,
 )  # fmt: skip
-LOCKS = (WRITER, SOURCE, CORRECTION, CITY, AIRFLOW, DECISION, LEDGER, REPORT, NOTICES)
+LOCKS = (WRITER, SOURCE, CORRECTION, CITY, AIRFLOW, DECISION, LEDGER, REPORT, DATA_DOCS, EVENTS, NOTICES)
 
 
 def held_now(settings: Settings) -> list[dict[str, Any]]:

@@ -179,9 +179,7 @@ def _write(
         pa.parquet.ParquetWriter(folder / paths["parquet"], reader.schema, compression="zstd") as parquet,
     ):
         for batch in reader:
-            csv.write_batch(
-                pa.record_batch([harmless_array(column) for column in batch.columns], schema=batch.schema)
-            )
+            csv.write_batch(pa.record_batch([harmless_array(column) for column in batch.columns], schema=batch.schema))
             parquet.write_batch(batch)
             rows_count += batch.num_rows
     about = described.get(table.table, {})

@@ -16,6 +16,7 @@ from oneledger.pipeline.verdict import newest_tries, verdict_of, what_is_missing
 from oneledger.pipeline.withheld import dates_of, grouped_parts, withheld_parts
 from oneledger.publishing.versions import current_version
 from oneledger.quality.results import latest_results
+from oneledger.runbooks import code_of_check, code_of_outcome, page_of
 from oneledger.settings import ConfigurationError, Settings
 from oneledger.warehouse.reader_copies import has_reader_copies, open_reader_copies
 
@@ -87,8 +88,9 @@ def status(settings: Settings) -> dict[str, Any]:
 
     Returns:
         ``{ok, published, last_run, lock, locks, anchor, items}``; an item has ``name``, ``ok``, ``value`` and, when
-        not ok, ``problem``, ``expected``, ``remedy``; warnings have ``ok`` true and ``is_warning``. ``lock`` is who
-        writes the warehouse, ``locks`` every lock that is held, with its holder.
+        not ok, ``problem``, ``expected``, ``remedy`` and ``runbooks`` (pages of ``docs/runbooks``); warnings have
+        ``ok`` true and ``is_warning``. ``lock`` is who writes the warehouse, ``locks`` every lock that is held, with
+        its holder.
     """
     items = [_published_item(settings)]
     runs = [one for one in list_runs(settings) if one["is_whole"]]
@@ -143,7 +145,8 @@ def _run(run_id: str, records: list[dict[str, Any]]) -> dict[str, Any]:
         "missing": what_is_missing(records),
         "problems": [
             {"step": record["step"], "source": record["source"], "entity": record["entity"],
-             "message": record["message"], "remedy": record["remedy"]}
+             "message": record["message"], "remedy": record["remedy"],
+             "failure": code_of_outcome(record), "runbook": page_of(code_of_outcome(record))}
             for record in newest_tries(records)
             if record["verdict"] == "failed"
         ],
@@ -164,6 +167,7 @@ def _published_item(settings: Settings) -> dict[str, Any]:
             "problem": "尚未发布任何版本 nothing is published",
             "expected": "a version under published/current",
             "remedy": "oneledger run",
+            "runbooks": [page_of("verdict:not_published")],
         }
     hours = (utc_now() - published.created_at).total_seconds() / 3600
     return {
@@ -184,6 +188,7 @@ def _last_run_item(last: Mapping[str, Any]) -> dict[str, Any]:
             "expected": "every source delivered, both gates open, a version published",
             "remedy": "; ".join(dict.fromkeys(one["remedy"] for one in problems[:5] if one["remedy"]))
             or f"oneledger runs show {last['run_id']}; then oneledger run",
+            "runbooks": list(dict.fromkeys(one["runbook"] for one in problems)) or [page_of("situation:killed")],
         }
     return item
 
@@ -202,6 +207,7 @@ def _withheld_items(settings: Settings) -> list[dict[str, Any]]:
                 "problem": f"{first['reason_zh']} {first['reason_en']}{f': {dates}' if dates else ''}",
                 "expected": "whole and fresh",
                 "remedy": f"{first['owner']}: {first['remedy_zh']} {first['remedy_en']}",
+                "runbooks": [page_of(f"withheld:{first['kind']}")],
                 "since_on": min((part["since_on"] for part in parts if part["since_on"]), default=None),
             }
         )
@@ -221,6 +227,7 @@ def _check_items(settings: Settings) -> list[dict[str, Any]]:
             "problem": f"{result['title_zh']} {result['title_en']}: {result['observed']}",
             "expected": result["expected"],
             "remedy": f"{result['owner']}: {result['remedy_zh']} {result['remedy_en']}",
+            "runbooks": [page_of(code_of_check(result["check_id"]))],
             "since": result["since"],
         }
         for result in failing

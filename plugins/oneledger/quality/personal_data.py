@@ -34,9 +34,7 @@ _DIGIT = "[0-9０-９]"
 _BEFORE = "(^|[^0-9０-９])"
 # Between the groups of a number; a sign is doubled where one sign may part two numbers, see `_candidates`.
 _GAP = "[- ]{0,2}"
-_IDENTITY_FORM = (
-    rf"[1-9]\d{{5}}{_GAP}(?:18|19|20)\d{{2}}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]){_GAP}\d{{3}}[0-9Xx]"
-)
+_IDENTITY_FORM = rf"[1-9]\d{{5}}{_GAP}(?:18|19|20)\d{{2}}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]){_GAP}\d{{3}}[0-9Xx]"
 _MOBILE_FORM = r"1[3-9]\d[- ]?\d{4}[- ]?\d{4}"
 _CARD_FORM = rf"(?:62|4\d|5[1-5]|2[2-7])\d{{2}}{_GAP}\d{{4}}{_GAP}\d{{4}}{_GAP}\d{{4}}(?:{_GAP}\d{{1,3}})?"
 _E_MAIL_FORM = r"[A-Za-z0-9._%+\-]+[@＠][A-Za-z0-9\-]+(\.[A-Za-z0-9\-]+)*\.[A-Za-z]{2,}"

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from oneledger.catalogue import Column, Entity, worded
 from oneledger.sources.refusal import RefusalError
 
-
 MOST_COLUMNS = 4_000
 
 

@@ -121,9 +121,7 @@ class _BoundedGzip(gzip.GzipFile):
     def read(self, size: int | None = -1) -> bytes:
         content: bytes = super().read(size)
         unpacked = self.tell()
-        if unpacked > self._most or (
-            unpacked > _HARMLESS_BYTES and unpacked > self._packed_bytes * _MOST_TIMES_PACKED
-        ):
+        if unpacked > self._most or (unpacked > _HARMLESS_BYTES and unpacked > self._packed_bytes * _MOST_TIMES_PACKED):
             what = (
                 f"more than {self._most:,} bytes (`format.max_unpacked_bytes`)"
                 if unpacked > self._most

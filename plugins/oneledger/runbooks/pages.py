@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml
 from markdown_it.token import Token
 
 from oneledger.runbooks.catalogue import GROUPS, PAGES, page_of
@@ -173,8 +174,17 @@ def find_page(asked: str) -> Runbook:
 def render(tokens: Sequence[Token], address_of: dict[str, str] | None = None) -> str:
     """HTML of tokens. Links to other runbooks lead to ``address_of[name]``; links to other files are plain text."""
     markdown = parser()
+    # What may be wider than a phone scrolls in itself, by keyboard as well.
+    markdown.add_render_rule("fence", _fence)
+    markdown.add_render_rule("table_open", lambda *_: '<div class="wide" tabindex="0"><table>')
+    markdown.add_render_rule("table_close", lambda *_: "</table></div>")
     kept = [_linked(token, address_of or {}) for token in tokens]
     return str(markdown.renderer.render(kept, markdown.options, {}))
+
+
+def _fence(renderer: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:
+    answer = ' class="answer"' if tokens[index].info.strip() == ANSWER else ""
+    return f'<pre tabindex="0"{answer}><code>{escapeHtml(tokens[index].content)}</code></pre>\n'
 
 
 def _linked(token: Token, address_of: dict[str, str]) -> Token:

@@ -17,13 +17,15 @@ import httpx
 import tenacity
 
 from oneledger.catalogue import HttpSpec
-from oneledger.redacting import redacted
+from oneledger.redacting import guard_logger, redacted
+from oneledger.settings import ConfigurationError
 from oneledger.sources.connections import Connection
 from oneledger.sources.refusal import RefusalError
 
 _SNIPPET_CHARACTERS = 200
 _CHUNK = 64 * 1024
 _SHORTEST_SECRET = 8
+guard_logger("httpx")
 _RETRIED_STATUS = {408, 425, 429, 500, 502, 503, 504}
 
 
@@ -61,6 +63,11 @@ class HttpApi:
         self._attempts = spec.attempts
         # No other packing is asked for: it is unpacked here, and never further than a page may be.
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+        if not (connection.password.isascii() and connection.password.isprintable()):
+            raise ConfigurationError(
+                f"The token of connection {connection.id} ({connection.variable}) has signs that no HTTP header can "
+                f"carry; it must be printable ASCII. Correct it."
+            )
         if connection.password:
             headers["Authorization"] = f"Bearer {connection.password}"
         # A proxy of the environment is for other machines, never for this one.
@@ -206,7 +213,8 @@ class HttpApi:
         """The body after transfer decoding, a bounded piece at a time."""
         packing = response.headers.get("content-encoding", "identity").strip().lower()
         if packing == "identity":
-            yield from response.iter_raw(_CHUNK)
+            # Piece by piece as they come: gathered to larger ones, a page that drips would never be looked at.
+            yield from response.iter_raw()
             return
         if packing not in ("gzip", "x-gzip"):
             raise RefusalError(
@@ -217,7 +225,7 @@ class HttpApi:
             )
         unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
         try:
-            for raw in response.iter_raw(_CHUNK):
+            for raw in response.iter_raw():
                 waiting = raw
                 while waiting:
                     yield unpacker.decompress(waiting, _CHUNK)
@@ -276,7 +284,7 @@ def _beginning(response: httpx.Response) -> str:
     """How the body of an error begins: no more of it is read, and packed it is not looked at."""
     if response.headers.get("content-encoding", "identity") != "identity":
         return "…"
-    for chunk in response.iter_raw(4 * _SNIPPET_CHARACTERS):
+    for chunk in response.iter_raw():
         return redacted(chunk.decode("utf-8", "replace"))[:_SNIPPET_CHARACTERS]
     return ""
 

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from oneledger.redacting import SecretsLeftOut, redacted
 from oneledger.settings import ConfigurationError
 from oneledger.web import rendering
 from oneledger.web.language import language_of
@@ -21,6 +22,7 @@ from oneledger.web.wrong_parameters import described
 API_PAGE = "/api/v1/docs"
 
 log = logging.getLogger(__name__)
+log.addFilter(SecretsLeftOut())
 
 TITLES = {
     400: ("请求不正确", "This request is not right"),
@@ -100,7 +102,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 async def _configuration(request: Request, error: Exception) -> Response:
     # Where the installation lies on the server is nobody's business.
-    return problem(request, 404, str(error).replace(str(request.app.state.settings.home), "ONELEDGER_HOME"))
+    told = redacted(str(error)).replace(str(request.app.state.settings.home), "ONELEDGER_HOME")
+    return problem(request, 404, told)
 
 
 def unexpected(request: Request, error: Exception) -> Response:

@@ -118,7 +118,7 @@ def decide(
     except BusyError as error:
         raise HTTPException(
             409,
-            f"另一项决定正在封存，请稍候再试。 {error.problem} {error.rule} Nothing was decided; try again in a minute.",
+            f"另一项决定正在封存，请稍候再试。 {error.problem} {error.rule} Nothing was decided; try again.",
         ) from error
     except ConfigurationError as error:
         raise HTTPException(503, f"现在不能封存决定。 The decision cannot be sealed now: {error}") from error
