@@ -221,6 +221,8 @@ def _effect_of(thread: int, call: int, arguments: list[int], folder: str, number
         return None
     if name == "create" and _exists(paths[-1]) and not arguments[_OPEN_FLAGS_AT.get(call, 1)] & os.O_TRUNC:
         return None  # opened to be written: nothing changes yet
+    if name == "mkdir" and _exists(paths[-1]):
+        return None  # it only asks whether it is there
     size = arguments[2] if call in (1, 18) else 0
     return Effect(number, name, inside[-1], inside[0] if len(inside) > 1 else "", size, round(seconds, 3))
 

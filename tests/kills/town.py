@@ -28,7 +28,7 @@ PAGE_ROWS = 10
 # A file of the desk is copied in two pieces, so that it can be half there: it is longer than a mebibyte.
 DESK_MODULES = 1100
 # An answer is written to the disk in several pieces, so that it can be cut off between two of them.
-_FILLING = "登记说明 " * 400
+_FILLING = "登记说明 " * 1600
 
 CATALOGUE = """\
 version: 1
