@@ -55,7 +55,7 @@ def receive_answer(
     *,
     since: str | None,
     known_tag: Callable[[str], str | None],
-    progress: Callable[[int], None] = lambda rows: None,
+    progress: Callable[[int, int | None], None] = lambda rows, of: None,
 ) -> Received | None:
     """Fetch one entity whole (or what changed since ``since``); None when the server says that nothing changed.
 
@@ -66,7 +66,7 @@ def receive_answer(
         as_of: the business date when the source does not name one.
         since: the newest ``updated_at`` that is landed (inclusive); None for everything.
         known_tag: the ETag of the last complete answer to a URL.
-        progress: called with the number of rows so far.
+        progress: called with the number of rows so far, and with all of them when the source says that.
 
     Raises:
         RefusalError: pages repeat, never end, or do not add up to the total that the source says.
@@ -121,7 +121,7 @@ def receive_answer(
 
 def _fetch_all(
     entity: Entity, api: HttpApi, directory: Path, state: Progress, first_url: str,
-    known_tag: Callable[[str], str | None], progress: Callable[[int], None],
+    known_tag: Callable[[str], str | None], progress: Callable[[int, int | None], None],
 ) -> Progress | None:  # fmt: skip
     spec = api.spec
     while not state.is_complete:
@@ -142,7 +142,7 @@ def _fetch_all(
             raise
         flush(target)
         state.save(directory)
-        progress(state.row_count)
+        progress(state.row_count, state.total)
     return state
 
 
