@@ -2,7 +2,7 @@
 
 After a good night two nights cause what comes from sources and gates, many pages a night; then each remaining page is
 carried out on the installation that the one before left well. What the page shows must be seen, what it says to do must
-work, and afterwards what it says about how to know must hold. RUNBOOKS=page,page chooses single pages while writing one.
+work, and afterwards what it says about how to know must hold. RUNBOOKS=page,page chooses single pages.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ _NOT_TAKEN: dict[str, tuple[str, ...]] = {
     ),
     "text-file-written-otherwise": (
         "door:other_encoding", "door:undecodable_bytes", "door:other_delimiter", "door:unclosed_quote",
-        "door:ragged_rows", "door:nul_bytes", "row:malformed_record",
+        "door:ragged_rows", "door:nul_bytes", "row:malformed_record", "row:readable_text",
     ),
     "columns-changed": (
         "situation:schema_changed", "door:missing_column", "door:new_column", "door:repeated_heading",
