@@ -89,7 +89,7 @@ def shell(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         made.environment["ONELEDGER_AS_OF"] = GOOD_UNTIL.isoformat()
         made.run("oneledger", "run")
         made.environment["ONELEDGER_AS_OF"] = LAST.isoformat()
-        made.run("oneledger", "city", "build", "--to", LAST.isoformat())
+        made.run("oneledger", "city", "build", "--from", FIRST.isoformat(), "--to", LAST.isoformat())
         yield made
 
 
