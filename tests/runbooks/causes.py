@@ -169,16 +169,6 @@ def a_cut_ledger(shell: Shell) -> Iterator[None]:
     yield
 
 
-@contextlib.contextmanager
-def a_link_among_the_files(shell: Shell) -> Iterator[None]:
-    """Somebody puts a link where files are delivered; what it points at is none of ours."""
-    link = home_of(shell) / "city/drops/zheliban/zheliban_usage_20220930.csv.gz"
-    link.symlink_to("/etc/hostname")
-    shell.run("oneledger", "run")
-    yield
-    link.unlink(missing_ok=True)
-
-
 # In this order, each on an installation that the one before left well.
 SINGLE: dict[str, Cause] = {
     "warnings-only": nothing,
@@ -192,7 +182,6 @@ SINGLE: dict[str, Cause] = {
     "installation-unfit": nothing,
     "notice-not-sent": nothing,
     "finding-reopened": nothing,
-    "delivery-unsafe": a_link_among_the_files,
     "way-in-lost": nothing,
     "port-taken": nothing,
     "clock-of-this-machine": nothing,
