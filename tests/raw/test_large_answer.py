@@ -20,6 +20,7 @@ from oneledger.sources.received import Received, ReceivedFile
 
 PAGES, ROWS_A_PAGE = 200, 10_000
 LIMIT = "1GB"
+BATCH = "irs.interface_call.20221031.r001"
 
 
 def _write_pages(folder: Path) -> None:
@@ -37,7 +38,6 @@ def _write_pages(folder: Path) -> None:
 
 def land(folder: Path) -> None:
     """Convert and check; print the rows and the peak of this process in MiB."""
-    settings = Settings(home=folder / "home", memory_limit=LIMIT, threads=2)
     settings = Settings(
         home=folder / "home", memory_limit=LIMIT, threads=2, catalogue_paths=(PROJECT_ROOT / "config" / "sources.yml",)
     )
@@ -51,9 +51,7 @@ def land(folder: Path) -> None:
         watermark_cap=dt.date(2022, 11, 1), since=None, tag=None, detail={},
     )  # fmt: skip
     with raw_connection(settings) as connection:
-        converted = convert(
-            connection, settings, source, entity, "irs.interface_call.20221031.r001", folder, names, target
-        )
+        converted = convert(connection, settings, source, entity, BATCH, folder, names, target)
         warnings = check_rows(connection, entity, received, target, None)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(json.dumps({"rows": converted.row_count, "warnings": warnings, "peak_mib": peak}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -41,16 +42,18 @@ def test_sizes_are_read_as_people_and_as_duckdb_write_them() -> None:
 
 @pytest.mark.parametrize("wrong", ["much", "0GB", "-1GB", "4 bananas", ""])
 def test_a_limit_that_is_no_size_is_refused_with_the_variable_to_correct(settings: Settings, wrong: str) -> None:
-    with pytest.raises(ConfigurationError, match="ONELEDGER_MEMORY_LIMIT.*Correct or unset it"):
+    with pytest.raises(ConfigurationError, match=r"ONELEDGER_MEMORY_LIMIT.*Correct or unset it"):
         _ = dataclasses.replace(settings, memory_limit=wrong).duckdb_memory_limit
 
 
-def test_every_connection_of_the_night_has_the_share(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_connection_of_the_night_has_the_share(settings: Settings) -> None:
     asked = "select current_setting('memory_limit')"
     with open_warehouse(settings) as connection:
         share = connection.execute(asked).fetchone()
     assert share is not None
-    assert bytes_of(share[0]) == pytest.approx(bytes_of(settings.duckdb_memory_limit), rel=0.02)
+    assert bytes_of(share[0]) == pytest.approx(
+        bytes_of(settings.duckdb_memory_limit), rel=0.05
+    )  # DuckDB says it to one decimal
     with raw_connection(settings) as connection:
         assert connection.execute(asked).fetchone() == share
     with open_warehouse(settings, read_only=True) as connection:
@@ -60,8 +63,6 @@ def test_every_connection_of_the_night_has_the_share(settings: Settings, monkeyp
         assert load_settings().memory_limit == "4GB"  # the whole stays the whole for whoever reads it beside dbt
         profile = yaml.safe_load((PROJECT_ROOT / "dbt_project" / "profiles.yml").read_text("utf-8"))
         limit = profile["oneledger"]["outputs"]["warehouse"]["config_options"]["memory_limit"]
-        import os
-
         assert "ONELEDGER_DUCKDB_MEMORY" in limit
         assert os.environ["ONELEDGER_DUCKDB_MEMORY"] == settings.duckdb_memory_limit
 
