@@ -112,7 +112,8 @@ def plot_of(contenders: Sequence[Contender]) -> str:
     values = [
         {
             "scale": f"scale {one.scale}",
-            "who": f"{one.name}: {one.work}",
+            "who": one.name,
+            "work": one.work,
             "measure": measure_name,
             "value": value,
             "label": f"{one.name}, scale {one.scale}, {measure_name}: {value:,.1f}",
@@ -126,7 +127,6 @@ def plot_of(contenders: Sequence[Contender]) -> str:
         if value is not None
     ]
     names = list(dict.fromkeys(str(value["who"]) for value in values))
-    colours = [PAPER.series[place % len(PAPER.series)] for place in range(len(names))]
     specification: Specification = {
         "data": {"values": values},
         "facet": {
@@ -139,8 +139,8 @@ def plot_of(contenders: Sequence[Contender]) -> str:
             "encoding": {
                 "y": {"field": "who", "type": "nominal", "title": None, "sort": names, "axis": {"labelLimit": 330}},
                 "x": {"field": "value", "type": "quantitative", "title": None, "axis": {"tickCount": 4}},
-                "color": {"field": "who", "type": "nominal", "legend": None,
-                          "scale": {"domain": names, "range": colours}},
+                "color": {"field": "work", "type": "nominal", "title": None, "legend": {"orient": "bottom"},
+                          "scale": {"domain": [FILES, MODELS], "range": list(PAPER.series[:2])}},
                 "description": {"field": "label"},
             },
         },
