@@ -28,7 +28,7 @@ PAGE_ROWS = 10
 # A file of the desk is copied in two pieces, so that it can be half there: it is longer than a mebibyte.
 DESK_MODULES = 1100
 # An answer is written to the disk in several pieces, so that it can be cut off between two of them.
-_FILLING = "登记说明 " * 400
+_FILLING = "登记说明 " * 1600
 
 CATALOGUE = """\
 version: 1
@@ -247,7 +247,8 @@ class Town:
         shutil.copy(PROJECT_ROOT / "config" / "retention.yml", self.project / "config")
         # Only the shapes are the product's; its sources are those of a city.
         text = (self.project / "config" / "sources.yml").read_text("utf-8")
-        shapes = text[: text.index("\nsources:")] + "\nsources: {}\n"
+        # They refer to apps and modules of IRS, which the town has not.
+        shapes = text[: text.index("    # A portal may know an app before IRS does")] + "\nsources: {}\n"
         (self.project / "config" / "sources.yml").write_text(shapes, "utf-8")
 
     def deliver(self, day: dt.date) -> None:
@@ -297,7 +298,7 @@ class Town:
             "ONELEDGER_CATALOGUE": f"{self.project / 'config/sources.yml'}:{self.project / 'config/town.yml'}",
             "ONELEDGER_AS_OF": day.isoformat(),
             "ONELEDGER_THREADS": "2",
-            "ONELEDGER_MEMORY_LIMIT": "512MB",
+            "ONELEDGER_MEMORY_LIMIT": "2GB",
             "AIRFLOW_CONN_TOWN_REGISTRY": f"http://{address}",
             "AIRFLOW_CONN_TOWN_LIBRARY": f"sqlite:///{self.library}",
             "AIRFLOW_CONN_TOWN_PORTAL": self.portal.as_uri(),

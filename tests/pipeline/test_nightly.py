@@ -13,7 +13,7 @@ from oneledger.pipeline.steps import STEPS
 from oneledger.publishing.query import open_version
 from oneledger.publishing.versions import list_versions
 from oneledger.settings import ConfigurationError, Settings, load_settings
-from oneledger.warehouse.lock import writer_lock
+from oneledger.warehouse.lock import WriterBusyError, writer_lock
 
 CATALOGUE = """
 sources:
@@ -109,7 +109,12 @@ def test_a_night_is_published_repeated_stopped_by_a_gate_and_mended(
     assert len(list_versions(settings)) == 1
 
     deliver(drops, LAST_DAY, apps=3)
-    stopped = run(settings, ["clinic"])
+    said: list[Progress] = []
+    stopped = run(settings, ["clinic"], progress=said.append)
+    judging = next(one for one in said if one.step == "gate_sources")
+    assert judging.step_seconds_left is not None
+    assert judging.run_seconds_left is not None
+    assert judging.run_seconds_left > judging.step_seconds_left > 0
     assert stopped.verdict == "not_published"
     assert "20221031: 3 rows, median 20" in stopped.problem
     assert "某区卫健局" in stopped.remedy
@@ -140,8 +145,11 @@ def test_a_run_without_a_connected_source_says_how_to_connect_one(
         run(settings, ["clinic"])
 
 
-def test_a_run_beside_another_writer_publishes_nothing_and_names_the_writer(settings: Settings) -> None:
-    with writer_lock(settings, run_id="the-other", step="build_models"):
-        report = run(settings, ["clinic"])
-    assert report.verdict == "not_published"
-    assert "run the-other, step build_models" in report.problem
+def test_a_run_beside_another_writer_is_refused_before_it_fetches_or_records_anything(settings: Settings) -> None:
+    with (
+        writer_lock(settings, run_id="the-other", step="build_models"),
+        pytest.raises(WriterBusyError, match="run the-other, step build_models"),
+    ):
+        run(settings, ["clinic"])
+    assert not settings.landing_dir.exists()
+    assert not settings.outcomes_dir.exists()

@@ -1,8 +1,8 @@
 """What the pages say to type is typed, on an installation in which just that failure was caused.
 
-Two nights cause what comes from sources and gates, many pages a night; then each remaining page is carried out on the
-installation that the one before left well. What "What you see" shows must be seen, "What to do" must work, and
-afterwards "How to know it's mended" must hold. To leave pages out while writing one: RUNBOOKS=page,page.
+After a good night two nights cause what comes from sources and gates, many pages a night; then each remaining page is
+carried out on the installation that the one before left well. What the page shows must be seen, what it says to do must
+work, and afterwards what it says about how to know must hold. RUNBOOKS=page,page chooses single pages.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import os
 import pytest
 
 from oneledger.runbooks import PAGES
-from oneledger.runbooks.pages import Runbook, read_page
+from oneledger.runbooks.pages import Block, Runbook, read_page
 
 from .causes import SINGLE, home_of
 from .commands import Shell, problems_of
-from .conftest import FIRST_NIGHT, SECOND_NIGHT, back_up, break_all
+from .conftest import DELIVERED_WRONGLY, GATE_SHUT, back_up, break_all
 
 pytestmark = [pytest.mark.soak, pytest.mark.slow]
 
-FIRST_PAGES = [*FIRST_NIGHT, "published-with-parts-withheld"]
-SECOND_PAGES = [*SECOND_NIGHT, "not-published"]
+FIRST_PAGES = [*DELIVERED_WRONGLY, "published-with-parts-withheld"]
+SECOND_PAGES = [*GATE_SHUT, "not-published"]
 _CHOSEN = [name for name in os.environ.get("RUNBOOKS", "").split(",") if name]
 
 
@@ -30,12 +30,13 @@ def test_every_page_is_carried_out_once() -> None:
 
 
 def test_the_pages_of_a_night_whose_sources_deliver_wrongly(shell: Shell) -> None:
+    break_all(DELIVERED_WRONGLY, home_of(shell) / "city")
     shell.run("oneledger", "run")
     assert_carried_out([read_page(name) for name in FIRST_PAGES], shell)
 
 
 def test_the_pages_of_a_night_whose_gate_is_shut(shell: Shell) -> None:
-    break_all(SECOND_NIGHT, home_of(shell) / "city")
+    break_all(GATE_SHUT, home_of(shell) / "city")
     shell_run_that_fails(shell)
     assert_carried_out([read_page(name) for name in SECOND_PAGES], shell)
     back_up(shell)
@@ -55,8 +56,6 @@ def test_a_page_of_its_own(shell: Shell, name: str) -> None:
 
 
 def shell_run_that_fails(shell: Shell) -> None:
-    from oneledger.runbooks.pages import Block
-
     code, said = shell.execute(Block("bash", "oneledger run"))
     assert code == 1, said
 

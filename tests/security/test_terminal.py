@@ -11,15 +11,15 @@ from oneledger.cli import output
 from oneledger.cli.output import shown
 from tests.security.hostile_city import HARMLESS, UNREADABLE
 
-MARKUP = ["[red]", "[/red]", "[/]", "[link=http://example.invalid]x[/link]", "[bold red on white]", "[[", "]", "[1, 2]", "\\[x]",
-          ":smile:", "[@click=app.bell]x[/]"]  # fmt: skip
+MARKUP = ["[red]", "[/red]", "[/]", "[link=http://example.invalid]x[/link]", "[bold red on white]", "[[", "]", "[1, 2]",
+          "\\[x]", ":smile:", "[@click=app.bell]x[/]"]  # fmt: skip
 
 
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     stream = io.StringIO()
     for name in ("console", "errors"):
-        monkeypatch.setattr(output, name, Console(file=stream, width=20_000, highlight=False, color_system="truecolor",
+        monkeypatch.setattr(output, name, Console(file=stream, width=20_000, highlight=False, color_system=None,
                                                   force_terminal=False))  # fmt: skip
     return stream
 
