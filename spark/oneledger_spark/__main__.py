@@ -91,9 +91,7 @@ def _print(built: Built) -> None:
     close = [one for one in built.comparisons if one.last_bits_count]
     if close:
         most = max(one.largest_difference for one in close)
-        say(
-            f"其中 of them {len(close)} 个因浮点求和次序在末位不同 in the last bits of a sum of doubles (at most {most:.1e})."
-        )
+        say(f"其中 of them {len(close)} 个有浮点末位差异 differ in the last bits of doubles (by at most {most:.1e}).")
     here, there = (statistics.median(pair[engine] for pair in built.model_seconds.values()) for engine in (0, 1))
     say(
         f"用时 seconds: DuckDB {built.seconds['duckdb']:.0f}, Spark {built.seconds['spark']:.0f}; "
