@@ -54,9 +54,9 @@ def build(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def dbt(context: typer.Context) -> None:
-    """Any dbt command with the target spark, on a cluster started for it; what it says is in var/spark/build.log."""
+    """Any dbt command with the target spark, on a cluster that is started for it and ends with it."""
     try:
-        run_dbt_on_spark(load_settings(), context.args, size=ClusterSize())
+        typer.echo(run_dbt_on_spark(load_settings(), context.args, size=ClusterSize()))
     except ConfigurationError as error:
         fail(str(error), code=2)
     except SparkBuildError as error:
