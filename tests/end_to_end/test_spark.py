@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_every_compiled_model_and_data_test_is_one_query_of_sparks_sql(reference_city: Installation) -> None:
-    compiled = reference_city.home / "dbt" / "target" / "compiled" / "oneledger" / "models"
+    compiled = reference_city.home / "dbt" / "target" / "compiled" / "oneledger"
     models = {path.stem for path in (ROOT / "dbt_project" / "models").rglob("*.sql")}
     paths = list(compiled.rglob("*.sql"))
     assert models <= {path.stem for path in paths}
