@@ -82,6 +82,13 @@ class ProcessGroup:
         """The children that are no longer alive."""
         return [child for child in self.children if child.process.poll() is not None]
 
+    def restart(self, child: Child, command: list[str], environment: dict[str, str]) -> Child:
+        """Start a child that has ended once more; what is left of its session is ended first."""
+        end_sessions({child.pid: child.started_at})
+        child.process.wait(timeout=10)
+        self.children.remove(child)
+        return self.start(child.name, command, environment)
+
     def holds(self, pid: int | None) -> bool:
         """Whether the process ``pid`` belongs to one of our children's sessions."""
         if pid is None:

@@ -46,7 +46,7 @@ class Supervisor:
         progress: Progress,
         before_start: Callable[[ProcessGroup], None] | None = None,
     ) -> None:
-        self.installation = Installation(settings)
+        self.installation = self._installation(settings)
         self.wanted_port = wanted_port
         self.progress = progress
         self.processes = ProcessGroup(self.installation.record_path, self.installation.logs_dir)
@@ -55,6 +55,10 @@ class Supervisor:
         self.started_at = dt.datetime.now(dt.UTC)
         self.api: AirflowApi
         self._lock: IO[str] | None = None
+
+    @staticmethod
+    def _installation(settings: Settings) -> Installation:
+        return Installation(settings)
 
     @property
     def address(self) -> str:
@@ -92,15 +96,18 @@ class Supervisor:
         self.port, holders = choose_port(self.wanted_port)
         for holder in holders:
             self.progress.say(f"{holder}; taking the next one")
+        self._start_parts()
+        self.api = AirflowApi(self.address)
+        self._wait_until_healthy()
+        self.api.log_in(USER, self.installation.password())
+        self._write_lock()
+
+    def _start_parts(self) -> None:
         environment = self.installation.environment(self.port)
         self._migrate(environment)
         self.started_at = dt.datetime.now(dt.UTC)
         for name, arguments in PARTS.items():
             self.processes.start(name, [sys.executable, "-m", "airflow", *arguments], environment)
-        self.api = AirflowApi(self.address)
-        self._wait_until_healthy()
-        self.api.log_in(USER, self.installation.password())
-        self._write_lock()
 
     def _migrate(self, environment: dict[str, str]) -> None:
         target = f"{version('apache-airflow')} {environment['AIRFLOW__DATABASE__SQL_ALCHEMY_CONN'].split('@')[-1]}"
