@@ -22,7 +22,7 @@ from oneledger_airflow.ports import LOOPBACK, choose_port, listening_pid
 from oneledger_airflow.processes import Child, ProcessGroup, StartError, end_left_behind
 from oneledger_airflow.progress import Progress
 
-HEALTHY_WITHIN_SECONDS = 180
+HEALTHY_WITHIN_SECONDS = 300
 # The log servers of scheduler and triggerer bind to every address; with LocalExecutor the API server
 # reads the same files from disk, so they are not started at all.
 PARTS = {
