@@ -124,7 +124,7 @@ def follow(
     end, so that one run shows everything that is wrong.
     """
     ends_it = BROKEN - {"upstream_failed"} - ({"up_for_retry"} if waits_for_retries else set())
-    shown: set[tuple[str, ...]] = set()
+    shown: set[tuple[str, str, str, int]] = set()
     deadline = time.monotonic() + limit_minutes * 60
     with progress.waiting("nightly") as note:
         while True:
@@ -132,8 +132,7 @@ def follow(
             tasks = _tasks(airflow, nightly)
             broken = []
             for task in tasks:
-                key = (task["dag_id"], task["task_id"])
-                key = (*key, str(task["try_number"])) if task["state"] == "up_for_retry" else key
+                key = (task["dag_id"], task["task_id"], task["state"], task["try_number"])
                 if task["state"] in {"success", "skipped", *BROKEN} and key not in shown:
                     shown.add(key)
                     progress.say(_task_line(task))
