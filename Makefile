@@ -11,7 +11,7 @@ export DO_NOT_TRACK := 1
 export ONELEDGER_WAREHOUSE ?= $(abspath $(HOME_DIR)/warehouse/warehouse.duckdb)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test soak lint lint-python lint-types lint-sql lint-dbt lint-catalogue lint-rules bench docs freshness lock environment clean
+.PHONY: help setup run up test soak lint lint-python lint-types lint-sql lint-dbt lint-catalogue lint-rules bench spark docs freshness lock audit sbom environment clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,13 +53,17 @@ lint-catalogue: setup ## the source catalogue is valid
 lint-rules: setup ## the rules of the evaluation add up
 	$(VENV)/oneledger rules check
 
-bench: setup ## rows, seconds per stage, memory, one more day, ratio to plain DuckDB SQL
-	@$(VENV)/python -m benchmarks
+bench: setup ## rows, seconds per stage, memory, one more day, ratio to plain DuckDB SQL (SCALE=1000 BENCH_HOME=DIR: a province)
+	@$(VENV)/python -m benchmarks $(if $(SCALE),--scale $(SCALE) --home $(BENCH_HOME))
 
 docs: setup ## dbt's documentation pages; with columns as built when there is a warehouse
 	@cd dbt_project && if [ -f "$(ONELEDGER_WAREHOUSE)" ]; then $(DBT) docs generate --static; \
 	  else $(DBT) --quiet parse && $(DBT) docs generate --static --no-compile --empty-catalog; fi
 	@echo "open dbt_project/target/static_index.html"
+
+spark: setup ## the marts on a Spark cluster of this machine, compared with DuckDB's (SPARK_ARGUMENTS="build --json")
+	@$(PYTHON) scripts/set_up.py spark
+	@PYTHONPATH=spark $(VENV)/python -m oneledger_spark $(or $(SPARK_ARGUMENTS),build)
 
 freshness: setup ## dbt's word on how old each source is, beside the age that the source catalogue allows
 	@cd dbt_project && $(DBT) source freshness --profiles-dir .
@@ -70,6 +74,14 @@ lock: setup ## resolve requirements.in into requirements.lock (hashes, no regist
 	@for wanted in $(wildcard environments/*.in); do echo "$$wanted"; \
 	  $(VENV)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header \
 	    --python-version 3.11 "$$wanted" -o "$${wanted%.in}.lock" || exit; done
+
+audit: setup ## known vulnerabilities of every locked package, from an advisory service; exit 2 where none is reachable
+	@$(PYTHON) scripts/set_up.py audit
+	@$(VENV)/python scripts/audit_dependencies.py
+
+sbom: setup ## what the product is made of: var/sbom.cdx.json (CycloneDX, with licences; SBOM=path)
+	@$(PYTHON) scripts/set_up.py audit
+	@$(VENV)/python scripts/bill_of_materials.py "$(or $(SBOM),$(HOME_DIR)/sbom.cdx.json)"
 
 environment: setup ## make .venvs/NAME from environments/NAME.lock: a tool that stands beside the product (NAME=…)
 	@$(PYTHON) scripts/set_up.py "$(NAME)"

@@ -78,12 +78,12 @@ def measure_scale(
     eve = last_day - dt.timedelta(days=1)
     city = home / "city"
     plain = home / "plain.duckdb"
-    _build_city(home, scale, first_day, eve, say)
-    first = _nightly(home, eve, memory_limit, say)
+    build_city(home, scale, first_day, eve, say)
+    first = run_nightly(home, eve, memory_limit, say)
     plain_first = plain_duckdb.build_from_all_files(city / "drops", plain, memory_limit)
     say(f"scale {scale}: plain SQL over the same files {plain_first.seconds:.1f} s, {plain_first.rows:,} rows")
-    _build_city(home, scale, first_day, last_day, say)
-    day = _nightly(home, last_day, memory_limit, say)
+    build_city(home, scale, first_day, last_day, say)
+    day = run_nightly(home, last_day, memory_limit, say)
     plain_day = plain_duckdb.add_one_day(city / "drops", plain, f"{last_day:%Y%m%d}", memory_limit)
     again = plain_duckdb.build_from_all_files(city / "drops", home / "plain_again.duckdb", memory_limit)
     months = compare_month_marts(home / "published" / "current" / "marts.duckdb", home / "plain_again.duckdb")
@@ -98,10 +98,10 @@ def measure_history(
     for days in (short_days, long_days):
         part = home / f"{days}-days"
         first_day = last_day - dt.timedelta(days=days)
-        _build_city(part, scale, first_day, last_day - dt.timedelta(days=1), say)
-        _nightly(part, last_day - dt.timedelta(days=1), memory_limit, say)
-        _build_city(part, scale, first_day, last_day, say)
-        costs.append(_nightly(part, last_day, memory_limit, say))
+        build_city(part, scale, first_day, last_day - dt.timedelta(days=1), say)
+        run_nightly(part, last_day - dt.timedelta(days=1), memory_limit, say)
+        build_city(part, scale, first_day, last_day, say)
+        costs.append(run_nightly(part, last_day, memory_limit, say))
     return HistoryCost(scale, short_days, long_days, costs[0], costs[1])
 
 
@@ -124,7 +124,8 @@ def compare_month_marts(marts: Path, plain: Path) -> int:
     return int(counted[0]) if counted else 0
 
 
-def _build_city(home: Path, scale: int, first_day: dt.date, last_day: dt.date, say: Say) -> None:
+def build_city(home: Path, scale: int, first_day: dt.date, last_day: dt.date, say: Say) -> None:
+    """Write the synthetic city under ``home``, or the days that it lacks."""
     took = measure(
         oneledger("city", "build", "--scale", str(scale), "--from", str(first_day), "--to", str(last_day)),
         {"ONELEDGER_HOME": str(home)},
@@ -132,7 +133,8 @@ def _build_city(home: Path, scale: int, first_day: dt.date, last_day: dt.date, s
     say(f"scale {scale}: city written up to {last_day} in {took.seconds:.1f} s")
 
 
-def _nightly(home: Path, as_of: dt.date, memory_limit: str, say: Say) -> RunCost:
+def run_nightly(home: Path, as_of: dt.date, memory_limit: str, say: Say) -> RunCost:
+    """``oneledger run`` as of a day, with the city's API served beside it."""
     before = {record["run_id"] for record in read_outcomes(home / "outcomes")}
     with _serve_city(home, as_of) as connections:
         environment = {

@@ -51,7 +51,7 @@ def measure_pages(home: Path, *, memory_limit: str, say: Callable[[str], None]) 
             again = statistics.median(_seconds(client, path)[0] for _ in range(_AGAIN))
             costs.append(PageCost(path, round(first, 3), round(again, 3), len(text.encode())))
             say(f"{first:6.3f} s first, {again:6.3f} s again, {len(text) // 1000:5d} kB  {path}")
-            walk.take_links(_links(text, address + path), address)
+            walk.take_links(links_of(text, address + path), address)
     slowest = max(costs, key=lambda one: one.first_seconds)
     kinds = {kind_of(one.path) for one in costs}
     first, again = [one.first_seconds for one in costs], [one.again_seconds for one in costs]
@@ -92,7 +92,8 @@ def _seconds(client: httpx.Client, path: str) -> tuple[float, str]:
     return seconds, answer.text
 
 
-def _links(text: str, address: str) -> list[str]:
+def links_of(text: str, address: str) -> list[str]:
+    """Where the anchors of a page lead, as whole addresses."""
     found: list[str] = []
 
     class Anchors(HTMLParser):

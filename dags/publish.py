@@ -35,7 +35,15 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     tags=[*TAGS, "publish"],
-    default_args=task_defaults("市大数据局数据资源处", pool=WAREHOUSE_POOL, **on_warehouse_machine()),
+    # What passed its gate goes out before a build that waited for its turn admits the next: the gates would then have
+    # judged other data.
+    default_args=task_defaults(
+        "市大数据局数据资源处",
+        pool=WAREHOUSE_POOL,
+        priority_weight=100,
+        weight_rule="absolute",
+        **on_warehouse_machine(),
+    ),
     deadline=within(30, "the publication"),
 ) as dag:
     chain(

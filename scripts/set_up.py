@@ -1,7 +1,7 @@
 """Make the environment `.venv/` exactly what requirements.lock says; a second time there is nothing to do.
 
-With a name (`set_up.py spark`) the environment `.venvs/NAME/` from `environments/NAME.lock`: for tools that stand beside
-the product (a Spark cluster, a load generator …) and would not resolve, or have no place, in its own environment.
+With a name (`set_up.py spark`) the environment `.venvs/NAME/` from `environments/NAME.lock`: for tools that stand
+beside the product (a Spark cluster, a load generator …) and would not resolve, or have no place, in its own.
 
 Runs on a bare Python 3.11 with pip: only the standard library is used here. Packages come from the
 registries that pip is configured for on this machine; uv, which is much faster, does not read pip's

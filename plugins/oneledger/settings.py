@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from oneledger.memory import share_of_duckdb
+
 CITY_TIMEZONE = ZoneInfo("Asia/Shanghai")
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,7 +28,7 @@ class Settings:
     Attributes:
         home: the one directory that holds all state (``ONELEDGER_HOME``, default ``var/``).
         project_root: the checkout, where ``config/``, ``dbt_project/`` and ``expectations/`` lie.
-        memory_limit: what DuckDB may use before it spills to disk (``ONELEDGER_MEMORY_LIMIT``).
+        memory_limit: what one command may use (``ONELEDGER_MEMORY_LIMIT``); DuckDB spills to disk to keep it.
         threads: DuckDB threads (``ONELEDGER_THREADS``).
         catalogue_paths: the source catalogue files, in reading order (``ONELEDGER_CATALOGUE``, joined by ``:``).
         backfill_needs_second_person: whether somebody else than its planner must apply a backfill
@@ -41,6 +43,20 @@ class Settings:
     catalogue_paths: tuple[Path, ...] = ()
     as_of: dt.date | None = None
     backfill_needs_second_person: bool = True
+
+    @property
+    def duckdb_memory_limit(self) -> str:
+        """DuckDB's share of ``memory_limit``: the rest is for Python, dbt and Great Expectations.
+
+        Raises:
+            ConfigurationError: the limit is no size.
+        """
+        try:
+            return share_of_duckdb(self.memory_limit)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"ONELEDGER_MEMORY_LIMIT: {error}. Correct or unset it; the default is 4GB."
+            ) from error
 
     @property
     def landing_dir(self) -> Path:

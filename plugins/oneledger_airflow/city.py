@@ -7,9 +7,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from oneledger.city.city_manifest import read_manifest
-from oneledger.city.connections_file import FILE_NAME, read_connections
+from oneledger.city.connections_file import FILE_NAME, IRS, read_connections
 from oneledger.settings import ConfigurationError, Settings
 from oneledger_airflow.processes import Child, ProcessGroup, StartError
 from oneledger_airflow.progress import Progress
@@ -52,6 +53,9 @@ def serve(settings: Settings, processes: ProcessGroup, progress: Progress) -> No
     _wait_until_served(path, before_ns, server, progress)
     for name, value in read_connections(settings.city_dir).items():
         os.environ.setdefault(name, value)
+    # Started anew it answers where the others ask.
+    port = urlsplit(read_connections(settings.city_dir)[IRS]).port
+    server.command = [*server.command, "--port", str(port)]
     # The city's time stands still: what it delivers without a date belongs to its last day, not to yesterday.
     os.environ.setdefault("ONELEDGER_AS_OF", manifest.last_on.isoformat())
 

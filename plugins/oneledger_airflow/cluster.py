@@ -97,7 +97,7 @@ def _up(settings: Settings, port: int, progress: Progress) -> int:
         progress.say("  Ctrl-C ends it and every process that it started.")
         progress.say()
         while True:
-            cluster.check_alive()
+            cluster.keep_alive()
             time.sleep(1)
 
 

@@ -31,11 +31,6 @@ class ClusterInstallation(Installation):
         return self.settings.home / "cluster"
 
     @property
-    def lock_path(self) -> Path:
-        """That of `make up`: two schedulers for one home would run each night twice."""
-        return self.settings.airflow_dir / "supervisor.lock"
-
-    @property
     def secrets_dir(self) -> Path:
         return self.home / "secrets"
 

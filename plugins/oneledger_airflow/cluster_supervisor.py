@@ -6,54 +6,32 @@ import datetime as dt
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from oneledger.settings import Settings
 from oneledger_airflow.backing_services import as_postgres, needed, prepare_postgres
 from oneledger_airflow.cluster_installation import ClusterInstallation
 from oneledger_airflow.compose import Service
 from oneledger_airflow.ports import LOOPBACK
-from oneledger_airflow.processes import Child, StartError
+from oneledger_airflow.processes import StartError
 from oneledger_airflow.supervisor import HEALTHY_WITHIN_SECONDS, Supervisor
 
 BACKING = ("postgres", "redis")
 ONCE = "init"
-RESTARTS_WITHIN = dt.timedelta(minutes=5)
-MOST_RESTARTS = 5
-
-
-@dataclass(frozen=True)
-class Restart:
-    """A service that ended by itself and was started again."""
-
-    name: str
-    code: int
-    at: dt.datetime
-
-
-@dataclass(frozen=True)
-class _Started:
-    command: list[str]
-    environment: dict[str, str] = field(repr=False)
 
 
 class ClusterSupervisor(Supervisor):
     """PostgreSQL, Redis, and Airflow's parts with a Celery worker for each kind of queue.
 
-    A service that ends is started again when the compose file says ``restart: unless-stopped``, as Docker would do;
-    one that ends five times within five minutes is given up.
+    A service that ends is started anew, as the compose file has it done (``restart: unless-stopped``).
     """
 
     installation: ClusterInstallation
-    restarted: list[Restart]
 
     @staticmethod
     def _installation(settings: Settings) -> ClusterInstallation:
         return ClusterInstallation(settings)
 
     def _start_parts(self) -> None:
-        self.restarted = []
-        self._started: dict[str, _Started] = {}
         self.services = self.installation.services()
         for name in BACKING:
             self._start_backing(self.services[name])
@@ -73,24 +51,6 @@ class ClusterSupervisor(Supervisor):
             if service.queues:
                 with self.progress.step(f"{service.name} (queue {', '.join(service.queues)})"):
                     self._wait_for(service, lambda one=service: self.is_healthy(one))  # type: ignore[misc]
-
-    def check_alive(self) -> None:
-        """Start again what ended and may be; raises StartError for what may not, or ends over and over."""
-        for child in self.processes.ended():
-            code = child.process.returncode
-            since = dt.datetime.now(dt.UTC) - RESTARTS_WITHIN
-            recent = [one for one in self.restarted if one.name == child.name and one.at > since]
-            if not self.is_service(child) or not self.services[child.name].restarts or len(recent) >= MOST_RESTARTS:
-                super().check_alive()
-                continue
-            self.progress.say(f"  ! {child.name} ended with code {code}; starting it again")
-            self.restarted.append(Restart(child.name, code, dt.datetime.now(dt.UTC)))
-            started = self._started[child.name]
-            self.processes.restart(child, started.command, started.environment)
-
-    def is_service(self, child: Child) -> bool:
-        """Whether the child is a service of the compose file (the synthetic city's server is none)."""
-        return child.name in self._started
 
     def is_healthy(self, service: Service) -> bool:
         """Run the service's own health check of the compose file."""
@@ -117,7 +77,7 @@ class ClusterSupervisor(Supervisor):
             here = ["--port", str(redis_port), "--bind", LOOPBACK, "--dir", str(self.installation.redis_dir)]
             command = [needed("redis-server"), configuration, *options, *here]
             health = ["bash", "-c", f"exec 3<>/dev/tcp/{LOOPBACK}/{redis_port}"]
-        self._start_named(service.name, command, environment)
+        self.processes.start(service.name, command, environment)
         with self.progress.step(service.name):
             self._wait_for(service, lambda: subprocess.run(health, capture_output=True).returncode == 0)
         if service.name == "postgres":
@@ -153,11 +113,7 @@ class ClusterSupervisor(Supervisor):
 
     def _start_service(self, service: Service) -> None:
         environment = self.installation.environment_of(service, self.port)
-        self._start_named(service.name, self.installation.command_of(service), environment)
-
-    def _start_named(self, name: str, command: list[str], environment: dict[str, str]) -> None:
-        self._started[name] = _Started(command, environment)
-        self.processes.start(name, command, environment)
+        self.processes.start(service.name, self.installation.command_of(service), environment)
 
     def _wait_for(self, service: Service, is_well: Callable[[], bool]) -> None:
         deadline = time.monotonic() + HEALTHY_WITHIN_SECONDS

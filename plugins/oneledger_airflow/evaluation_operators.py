@@ -13,6 +13,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from oneledger_airflow.schedule import CITY_TIMEZONE
+from oneledger_airflow.turns import named
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -90,7 +91,8 @@ class ApproveEvaluationOperator(ApprovalOperator):
             from oneledger.settings import load_settings
 
             decided = _decision(context, event)
-            run = reject(load_settings(), _draft(context, self.draft_task)["run_id"], **decided)
+            with named(context):
+                run = reject(load_settings(), _draft(context, self.draft_task)["run_id"], **decided)
             self.log.info("%s rejected by %s: %s", run.run_id, decided["name"], decided["reason"])
         return _decision(context, super().execute_complete(context, event))
 
@@ -116,7 +118,8 @@ class ConfirmEvaluationOperator(BaseOperator):
             self.log.info("%s was confirmed by an earlier attempt of this task", known.run_id)
             return {"run_id": known.run_id, "confirmed_by": known.decision["name"]}
         try:
-            run = confirm(settings, draft["run_id"], supersedes=draft["replaces"], **decided)
+            with named(context):
+                run = confirm(settings, draft["run_id"], supersedes=draft["replaces"], **decided)
         except DecisionRefusedError as error:
             raise AirflowFailException(str(error)) from error
         self.log.info("%s confirmed by %s: %s", run.run_id, decided["name"], decided["reason"])

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from oneledger.lineage.openlineage.configuration import airflow_defaults
-from oneledger.settings import Settings
+from oneledger.settings import ConfigurationError, Settings
 from oneledger_airflow.ports import LOOPBACK
 
 USER = "admin"
+USERS_VARIABLE = "ONELEDGER_AIRFLOW_USERS"
+# Roles of Airflow's simple login. A viewer reads our pages (and more when ONELEDGER_WEB_AUDITORS names them); op and
+# admin decide.
+ROLES = ("viewer", "user", "op", "admin")
+_USER = re.compile(r"[\w.@-]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -44,10 +51,6 @@ class Installation:
         return self.home / "processes.json"
 
     @property
-    def lock_path(self) -> Path:
-        return self.home / "supervisor.lock"
-
-    @property
     def logs_dir(self) -> Path:
         return self.home / "logs"
 
@@ -60,9 +63,12 @@ class Installation:
                 self.secrets_path,
                 {"jwt": secrets.token_urlsafe(48), "session": secrets.token_urlsafe(32), "fernet": fernet_key()},
             )
-        if not self.password_path.exists():
-            # Airflow would generate one itself, but print it to its log and leave the file readable by all.
-            _write_private(self.password_path, {USER: secrets.token_urlsafe(12)})
+        known = json.loads(self.password_path.read_text()) if self.password_path.exists() else {}
+        missing = [name for name in users_of(os.environ) if name not in known]
+        if missing:
+            # Airflow would generate them itself, but print them to its log and leave the file readable by all.
+            self.password_path.unlink(missing_ok=True)
+            _write_private(self.password_path, {**known, **{name: secrets.token_urlsafe(12) for name in missing}})
 
     def password(self) -> str:
         return str(json.loads(self.password_path.read_text())[USER])
@@ -85,6 +91,10 @@ class Installation:
             "AIRFLOW__API_AUTH__JWT_SECRET": keys["jwt"],
             "AIRFLOW__API__SECRET_KEY": keys["session"],
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+            # A scheduler that was killed is started anew; what ran in it is started again after half a minute to a
+            # minute, not after five. Tasks outlive an API server that is started anew.
+            "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
+            "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "12",
             "AIRFLOW__API__INSTANCE_NAME": "OneLedger 一本账",
             "DO_NOT_TRACK": "1",
             **airflow_defaults(self.settings, os.environ),
@@ -94,7 +104,9 @@ class Installation:
             "AIRFLOW__CORE__DAGS_FOLDER": str(root / "dags"),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(root / "plugins"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(
+                f"{name}:{role}" for name, role in users_of(os.environ).items()
+            ),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.password_path),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{LOOPBACK}:{port}/execution/",
@@ -114,6 +126,25 @@ class Installation:
         }
         fixed["no_proxy"] = fixed["NO_PROXY"]
         return {**defaults, **os.environ, **fixed}
+
+
+def users_of(environment: Mapping[str, str]) -> dict[str, str]:
+    """Who may log in at Airflow, with which role: ``admin``, and those of ``ONELEDGER_AIRFLOW_USERS``
+    (``name:role,name:role``).
+
+    Raises:
+        ConfigurationError: an entry is no name and role.
+    """
+    users = {USER: "admin"}
+    for number, entry in enumerate(filter(None, map(str.strip, environment.get(USERS_VARIABLE, "").split(","))), 1):
+        name, _, role = entry.partition(":")
+        if not _USER.fullmatch(name) or role not in ROLES or name == USER:
+            raise ConfigurationError(
+                f"{USERS_VARIABLE}, entry {number}: expected name:role with a role of {', '.join(ROLES)} and a name "
+                f"other than {USER}, for instance wangmin:viewer; it is {entry!r}. Correct it."
+            )
+        users[name] = role
+    return users
 
 
 def _write_private(path: Path, content: dict[str, str]) -> None:

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
+
 from oneledger_airflow.processes import StartError
 from oneledger_airflow.progress import Progress
 from oneledger_airflow.run_ids import run_id_of
@@ -125,11 +127,21 @@ def follow(
     """
     ends_it = BROKEN - {"upstream_failed"} - ({"up_for_retry"} if waits_for_retries else set())
     shown: set[tuple[str, str, str, int]] = set()
+    states = "nothing"
     deadline = time.monotonic() + limit_minutes * 60
     with progress.waiting("nightly") as note:
         while True:
-            airflow.check_alive()
-            tasks = _tasks(airflow, nightly)
+            airflow.keep_alive()
+            if time.monotonic() > deadline:
+                return Ending(False, [f"not published within {limit_minutes:.0f} minutes; last seen: {states}"])
+            try:
+                tasks = _tasks(airflow, nightly)
+            except (httpx.TransportError, httpx.HTTPStatusError) as error:
+                # The API server was killed and is being started anew; tasks go on meanwhile.
+                note(f"Airflow's API does not answer: {error}")
+                time.sleep(1)
+                continue
+            states = ", ".join(f"{task['dag_id']}.{task['task_id']} {task['state']}" for task in tasks)
             broken = []
             for task in tasks:
                 key = (task["dag_id"], task["task_id"], task["state"], task["try_number"])
@@ -142,9 +154,6 @@ def follow(
                 return Ending(False, broken)
             if any(task["dag_id"] == "publish" and task["state"] == "success" for task in tasks):
                 return Ending(True)
-            if time.monotonic() > deadline:
-                states = ", ".join(f"{task['dag_id']}.{task['task_id']} {task['state']}" for task in tasks)
-                return Ending(False, [f"not published within {limit_minutes:.0f} minutes; {states}"])
             running = [f"{task['dag_id']}.{task['task_id']}" for task in tasks if task["state"] == "running"]
             note(", ".join(running) or "the scheduler")
             time.sleep(1)

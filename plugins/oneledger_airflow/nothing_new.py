@@ -12,7 +12,7 @@ from oneledger.settings import Settings
 def published_already(settings: Settings, run_id: str, step: str) -> PublishedVersion | None:
     """The current version when it was made of just what the warehouse holds; the step's outcome then says so.
 
-    None when the step has work to do.
+    None when the step has work to do. The caller holds the warehouse: what is looked at here is what it builds upon.
     """
     if not settings.warehouse_path.exists() or not is_all_published(settings):
         return None

@@ -63,6 +63,7 @@ def task_cause(context: Any, known: list[Cause]) -> list[Cause]:
 
     from oneledger.notices.causes import Cause
     from oneledger.outcomes import utc_now
+    from oneledger.runbooks import page_of
 
     error = context.get("exception")
     task = context.get("task_instance") or context.get("ti")
@@ -83,6 +84,7 @@ def task_cause(context: Any, known: list[Cause]) -> list[Cause]:
             owner=str(getattr(context.get("task"), "owner", "") or "市大数据局数据仓库运维"),
             remedy="read the task's log; when the cause is mended clear the task or let the next night do it",
             command="oneledger status",
+            runbook=page_of("situation:task_killed"),
             link=str(getattr(task, "log_url", "") or ""),
         )
     ]

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from oneledger_airflow import run_ids
 from oneledger_airflow.lineage import task_as_parent
+from oneledger_airflow.turns import named, warehouse_turn
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -42,7 +43,7 @@ class IngestSourceOperator(BaseOperator):
         export_connection(catalogue.source(self.source).connection)
         run_id = run_ids.own_run_id(context)
         as_of = context["params"].get("as_of")
-        with task_as_parent(context):
+        with task_as_parent(context), named(context):
             outcomes = ingest_source(
                 self.source,
                 settings,
@@ -97,8 +98,12 @@ class AdmitOperator(BaseOperator):
         from oneledger.warehouse.admission import admit
 
         settings, catalogue = _configured()
-        with task_as_parent(context):
-            outcomes = admit(settings, catalogue, run_id=run_ids.carried_run_id(context), progress=self.log.info)
+        run_id = run_ids.carried_run_id(context)
+        with (
+            task_as_parent(context),
+            warehouse_turn(context, settings, run_id=run_id, step="admit", log=self.log),
+        ):
+            outcomes = admit(settings, catalogue, run_id=run_id, progress=self.log.info)
         failed = [outcome for outcome in outcomes if outcome.verdict == "failed"]
         if failed:
             self.log.error("not admitted:\n%s", _sentences(failed))
@@ -126,7 +131,10 @@ class GateOperator(BaseOperator):
 
         settings, catalogue = _configured()
         run_id = run_ids.carried_run_id(context)
-        with task_as_parent(context):
+        with (
+            task_as_parent(context),
+            warehouse_turn(context, settings, run_id=run_id, step=f"gate_{self.gate}", log=self.log),
+        ):
             report = run_gate(self.gate, settings, catalogue, run_id=run_id)
         message = gate_message(report)
         if not report.is_open:
@@ -151,9 +159,12 @@ class BuildModelsOperator(BaseOperator):
 
         settings, _ = _configured()
         run_id = run_ids.carried_run_id(context)
-        if version := published_already(settings, run_id, "build_models"):
-            return {"published_already": version.version}
-        with task_as_parent(context):
+        with (
+            task_as_parent(context),
+            warehouse_turn(context, settings, run_id=run_id, step="build_models", log=self.log),
+        ):
+            if version := published_already(settings, run_id, "build_models"):
+                return {"published_already": version.version}
             outcome = build_models(settings, run_id=run_id, progress=self.log.info)
         if outcome.verdict == "failed":
             raise AirflowFailException(_sentences([outcome]))
@@ -169,7 +180,10 @@ class PublishOperator(BaseOperator):
 
         settings, _ = _configured()
         run_id = run_ids.carried_run_id(context)
-        with task_as_parent(context):
+        with (
+            task_as_parent(context),
+            warehouse_turn(context, settings, run_id=run_id, step="publish", log=self.log),
+        ):
             published = published_already(settings, run_id, "publish") or publish(settings, run_id=run_id)
         self.log.info("published %s", published)
         return {"version": str(published.version), "content_hash": str(published.content_hash)}

@@ -36,6 +36,8 @@ class Child:
     process: subprocess.Popen[bytes]
     log_path: Path
     started_at: float
+    command: list[str] = field(repr=False)
+    environment: dict[str, str] = field(repr=False)
 
     @property
     def pid(self) -> int:
@@ -73,7 +75,7 @@ class ProcessGroup:
                 start_new_session=True,
                 preexec_fn=_end_with_parent(os.getpid()),
             )
-        child = Child(name, process, log_path, psutil.Process(process.pid).create_time())
+        child = Child(name, process, log_path, psutil.Process(process.pid).create_time(), command, environment)
         self.children.append(child)
         self._record()
         return child
@@ -82,12 +84,12 @@ class ProcessGroup:
         """The children that are no longer alive."""
         return [child for child in self.children if child.process.poll() is not None]
 
-    def restart(self, child: Child, command: list[str], environment: dict[str, str]) -> Child:
-        """Start a child that has ended once more; what is left of its session is ended first."""
+    def restart(self, child: Child) -> Child:
+        """Start a part anew that has ended, after ending whatever it started: two of one kind would share its work."""
         end_sessions({child.pid: child.started_at})
         child.process.wait(timeout=10)
         self.children.remove(child)
-        return self.start(child.name, command, environment)
+        return self.start(child.name, child.command, child.environment)
 
     def holds(self, pid: int | None) -> bool:
         """Whether the process ``pid`` belongs to one of our children's sessions."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from oneledger_airflow.turns import named
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -27,7 +29,8 @@ class ReportOperator(BaseOperator):
 
         run_id = context["ti"].xcom_pull(task_ids=self.confirm_task)["run_id"]
         try:
-            made = make_report(load_settings(), run_id, progress=self.log.info)
+            with named(context):
+                made = make_report(load_settings(), run_id, progress=self.log.info)
         except ConfigurationError as error:
             # The same run would be refused again.
             raise AirflowFailException(

@@ -71,7 +71,8 @@ def within(minutes: int, what: str) -> DeadlineAlert:
 def task_defaults(owner: str, **given: Any) -> dict[str, Any]:
     """``default_args`` of tasks on the warehouse.
 
-    Tried again: a writer's lock that somebody else holds for a while. A shut gate or a failed model is not tried
+    Tried again: a task whose process ended, a source that somebody else fetches, a turn at the warehouse that did not
+    come (``turns.WAIT_MINUTES``). A shut gate or a failed model is not tried
     again, because it stays red until somebody acts (these operators raise AirflowFailException).
     """
     return {

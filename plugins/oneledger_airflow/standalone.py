@@ -75,7 +75,7 @@ def _up(settings: Settings, port: int, progress: Progress) -> int:
         progress.say("  Ctrl-C ends it and every process that it started.")
         progress.say()
         while True:
-            airflow.check_alive()
+            airflow.keep_alive()
             time.sleep(1)
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import fcntl
-import json
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
+from oneledger.locks import BusyError, Held
+from oneledger.locks.register import AIRFLOW
 from oneledger.settings import ConfigurationError, Settings
 from oneledger_airflow.api import AirflowApi
 from oneledger_airflow.installation import USER, Installation
@@ -23,6 +22,8 @@ from oneledger_airflow.processes import Child, ProcessGroup, StartError, end_lef
 from oneledger_airflow.progress import Progress
 
 HEALTHY_WITHIN_SECONDS = 300
+RESTARTS = 5
+RESTARTS_WITHIN_SECONDS = 600.0
 # The log servers of scheduler and triggerer bind to every address; with LocalExecutor the API server
 # reads the same files from disk, so they are not started at all.
 PARTS = {
@@ -54,7 +55,9 @@ class Supervisor:
         self.port = wanted_port
         self.started_at = dt.datetime.now(dt.UTC)
         self.api: AirflowApi
-        self._lock: IO[str] | None = None
+        self._restarted_at: dict[str, list[float]] = {}
+        self._lock = contextlib.ExitStack()
+        self._held: Held | None = None
 
     @staticmethod
     def _installation(settings: Settings) -> Installation:
@@ -89,6 +92,25 @@ class Supervisor:
                 f"{child.name} ended with code {child.process.returncode}. Its last lines:\n{_tail(child)}\n"
                 f"The whole log: {child.log_path}"
             )
+
+    def keep_alive(self) -> None:
+        """Start a part anew that has ended by itself or was killed, and say so; nobody looks on at night.
+
+        Tasks that ran in it are started again by the scheduler. A part that keeps ending is left ended.
+
+        Raises:
+            StartError: a part ended ``RESTARTS`` times within ``RESTARTS_WITHIN_SECONDS``.
+        """
+        for child in self.processes.ended():
+            now = time.monotonic()
+            recent = [at for at in self._restarted_at.get(child.name, []) if now - at < RESTARTS_WITHIN_SECONDS]
+            if len(recent) >= RESTARTS:
+                self.check_alive()
+            self._restarted_at[child.name] = [*recent, now]
+            code = child.process.returncode
+            how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+            self.processes.restart(child)
+            self.progress.say(f"{child.name} {how}; started anew. Its log until then: {child.log_path}.1")
 
     def _start(self) -> None:
         if self.before_start is not None:
@@ -160,34 +182,22 @@ class Supervisor:
             self.processes.stop()
         if hasattr(self, "api"):
             self.api.close()
-        if self._lock is not None:
-            self._lock.truncate(0)
-            self._lock.close()
+        self._lock.close()
 
     def _hold_lock(self) -> None:
-        self._lock = self.installation.lock_path.open("a+")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._lock.seek(0)
-            holder = self._lock.read().strip() or "{}"
-            self._lock = None
-            details = json.loads(holder)
+            self._held = self._lock.enter_context(
+                AIRFLOW.held(self.installation.settings, run_id="airflow", step="still starting")
+            )
+        except BusyError as error:
             raise ConfigurationError(
-                f"Airflow already runs for {self.installation.settings.home}: process {details.get('pid', '?')}, "
-                f"started {details.get('started_at', '?')}, {details.get('address', 'still starting')}. "
-                "Use that one, or end it (Ctrl-C in its terminal) and type the command again; "
+                f"{error.problem} Use that one, or end it (Ctrl-C in its terminal) and type the command again; "
                 "or set ONELEDGER_HOME to another directory."
             ) from error
-        self._write_lock()
 
-    def _write_lock(self) -> None:
-        assert self._lock is not None
-        self._lock.seek(0)
-        self._lock.truncate()
-        details = {"pid": os.getpid(), "started_at": f"{self.started_at:%Y-%m-%dT%H:%M:%SZ}", "address": self.address}
-        self._lock.write(json.dumps(details))
-        self._lock.flush()
+    def _note_address(self) -> None:
+        assert self._held is not None
+        self._held.note(self.address)
 
 
 def _tail(child: Child, lines: int = 12) -> str:

@@ -309,6 +309,49 @@ def test_a_signature_by_a_key_of_ones_own_over_a_forged_ledger_fails_with_the_tr
     assert "seals/signatures.jsonl" in broken(verify(small_settings, "ledger", public_key_file=str(public)))
 
 
+def test_a_rotated_key_vouches_for_all_before_it_and_the_old_key_only_for_what_it_signed(
+    small_settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    old, new = key_pair(), key_pair()
+    monkeypatch.setenv(signing.SIGNING_KEY, old.private_pem)
+    publish(small_settings, run_id="one")
+    monkeypatch.setenv(signing.SIGNING_KEY, new.private_pem)
+    publish_day(small_settings, "2022-10-30", 50)
+    files = {}
+    for name, keys in (("old", old), ("new", new)):
+        files[name] = tmp_path / f"{name}.pem"
+        files[name].write_text(keys.public_pem)
+    assert verify(small_settings, "ledger", public_key_file=str(files["new"]), is_strict=True)["ok"]
+    told = verify(small_settings, "ledger", public_key_file=str(files["old"]))
+    assert any("entries after 1 are not signed" in item["problem"] for item in told["items"] if item.get("is_warning"))
+    assert not verify(small_settings, "ledger", public_key_file=str(files["old"]), is_strict=True)["ok"]
+    assert {path.stem for path in (small_settings.seals_dir / signing.KEYS_DIR).iterdir()} == {
+        key.fingerprint for key in (signing.public_key(str(file)) for file in files.values()) if key
+    }
+    # What the old key signed can be checked for as long as its public key is kept.
+    for path in (small_settings.seals_dir / signing.KEYS_DIR).iterdir():
+        if path.read_text() == old.public_pem:
+            path.unlink()
+    assert broken(verify(small_settings, "ledger", public_key_file=str(files["new"]))) == ["seals/signatures.jsonl"]
+
+
+def test_signatures_that_are_gone_or_a_key_that_signed_nothing_fail_a_verification_that_demands_them(
+    small_settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    keys = key_pair()
+    public = tmp_path / "public.pem"
+    public.write_text(keys.public_pem)
+    publish(small_settings, run_id="one")
+    assert "seals/signatures.jsonl" in broken(verify(small_settings, "ledger", public_key_file=str(public)))
+    monkeypatch.setenv(signing.SIGNING_KEY, keys.private_pem)
+    ledger.sign_newest(small_settings)
+    assert verify(small_settings, "ledger", public_key_file=str(public))["ok"]
+    (small_settings.seals_dir / "signatures.jsonl").unlink()
+    assert "seals/signatures.jsonl" in broken(verify(small_settings, "ledger", public_key_file=str(public)))
+    monkeypatch.setenv(signing.PUBLIC_KEY, keys.public_pem)
+    assert "seals/signatures.jsonl" in broken(verify(small_settings, "ledger"))
+
+
 @pytest.mark.parametrize(
     "spoil",
     [lambda pem: "no key at all", lambda pem: pem.replace("A", "B"), lambda pem: pem[:60], lambda pem: "/nowhere.pem"],

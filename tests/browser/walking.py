@@ -19,8 +19,16 @@ def kind_of(path: str) -> str:
     """Paths whose parts are names of things are of one kind; the parameters count by their names."""
     parts = urlsplit(path)
     steps = ["*" if _NAME.search(step) else step for step in parts.path.split("/")]
+    if steps[:2] == ["", "runbooks"]:  # named in words, and all of one form
+        steps[2:] = ["*" for _ in steps[2:]]
     names = sorted({name for name, _ in parse_qsl(parts.query, keep_blank_values=True)})
     return "/".join(steps) + ("?" + "&".join(names) if names else "")
+
+
+def is_page(link: str, address: str) -> bool:
+    """Whether a whole address lies below ``address`` and leads to a page."""
+    parts = urlsplit(link)
+    return f"{parts.scheme}://{parts.netloc}" == address and not _NO_PAGE.search(parts.path)
 
 
 class Walk:
@@ -41,9 +49,9 @@ class Walk:
     def take_links(self, links: Iterable[str], address: str) -> None:
         """Note where a page leads: whole addresses, of which those below ``address`` count."""
         for link in links:
-            parts = urlsplit(link)
-            if f"{parts.scheme}://{parts.netloc}" != address or _NO_PAGE.search(parts.path):
+            if not is_page(link, address):
                 continue
+            parts = urlsplit(link)
             path = parts.path + (f"?{parts.query}" if parts.query else "")
             kind = kind_of(path)
             if path in self._known or "lang=" in parts.query or self._kinds[kind] >= OF_A_KIND:

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from oneledger.settings import Settings
+from oneledger.locks.register import AIRFLOW
+from oneledger.settings import ConfigurationError, Settings
 from oneledger_airflow.cluster_installation import ClusterInstallation
 from oneledger_airflow.cluster_secrets import BY_HAND, make_secrets
-from oneledger_airflow.installation import Installation
+from oneledger_airflow.cluster_supervisor import ClusterSupervisor
 from oneledger_airflow.nightly_watch import BROKEN
+from oneledger_airflow.progress import Progress
 from tests.cluster.conftest import ROOT
 
 PORT = 18080
@@ -96,9 +98,14 @@ def test_the_entry_point_hands_connections_tokens_and_key_to_the_command(tmp_pat
 
 
 def test_the_stack_and_make_up_exclude_each_other_on_one_home(installation: ClusterInstallation) -> None:
-    alone = Installation(installation.settings)
-    assert installation.lock_path == alone.lock_path
-    assert installation.home != alone.home
+    settings = installation.settings
+    with (
+        AIRFLOW.held(settings, run_id="airflow", step="make up"),
+        pytest.raises(ConfigurationError, match="ONELEDGER_HOME"),
+        ClusterSupervisor(settings, PORT, Progress()),
+    ):
+        pass
+    assert not installation.postgres_dir.exists()
 
 
 def test_a_users_own_airflow_settings_do_not_get_into_the_stack(

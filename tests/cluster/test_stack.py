@@ -148,7 +148,7 @@ def test_the_night_ends_alone_with_the_same_marts_when_workers_and_scheduler_are
     )
     assert night.killed == ["worker", "scheduler", "worker-warehouse"]
     for name in night.killed:
-        assert f"! {name} ended with code -9; starting it again" in night.output
+        assert f"{name} was ended by signal 9; started anew" in night.output
     assert {step: found[-1] for step, found in night.verdicts().items() if found[-1] == "failed"} == {}, night.output
     assert night.content_hash() == undisturbed.content_hash()
     assert lock_holder(night.settings) is None

@@ -50,7 +50,7 @@ class UsageCity(SmallWarehouse):
         environment = {
             "ONELEDGER_WAREHOUSE": str(self.path),
             "ONELEDGER_THREADS": "2",
-            "ONELEDGER_MEMORY_LIMIT": "1GB",
+            "ONELEDGER_DUCKDB_MEMORY": "1GB",
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         }
         before = {name: os.environ.get(name) for name in environment}

@@ -62,10 +62,10 @@ class Started:
         return found[1]
 
 
-def start_up(home: Path, port: int) -> Started:
+def start_up(home: Path, port: int, **environment: str) -> Started:
     process = subprocess.Popen(
         [sys.executable, "-m", "oneledger_airflow.standalone", "up", "--port", str(port)],
-        env=environment_of(home),
+        env={**environment_of(home), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -174,6 +174,24 @@ def test_a_file_that_was_changed_after_it_was_received_is_said_to_be(published_h
     assert re.search(r"badge bad\W+changed", asking.get(f"/lineage/batches/{found[1]}?lang=en").text)
 
 
+def test_a_batch_whose_seal_was_changed_is_not_called_unsealed(published_home: Settings, tmp_path: Path) -> None:
+    for name in ("published", "landing", "evaluations", "lineage"):
+        (tmp_path / name).symlink_to(published_home.home / name)
+    shutil.copytree(published_home.seals_dir, tmp_path / "seals")
+    asking = client_of(app_over(dataclasses.replace(published_home, home=tmp_path)), "viewer")
+    listed = asking.get("/lineage/batches?source=project_library&lang=en").text
+    found = re.search(r"/lineage/batches/(project_library\.\w+\.\w+\.r\d+)", listed)
+    assert found is not None
+    changed = [path for path in (tmp_path / "seals").rglob("*.json") if found[1] in path.read_text("utf-8")]
+    assert changed
+    for path in changed:
+        path.chmod(0o600)
+        path.write_text(path.read_text("utf-8") + " ", "utf-8")
+    text = asking.get(f"/lineage/batches/{found[1]}?lang=en").text
+    assert re.search(r"the document of seal entry [\d, ]+ was changed or is gone; run oneledger verify", text)
+    assert "not sealed yet" not in text
+
+
 def test_the_form_asks_for_the_key_of_the_chosen_table(client: ClientOf, published_home: Settings) -> None:
     text = client("viewer").get("/lineage/trace?relation=marts.app_usage_month&lang=en").text
     assert [name for name in ("app_id=", "release_end=", "month=") if f'value="{name}"' in text]

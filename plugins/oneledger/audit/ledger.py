@@ -14,18 +14,17 @@ This module stands on the settings alone, so that each room can seal what it mak
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from oneledger.audit import signing
 from oneledger.audit.lines import append_line, canonical, lines_from_end, write_whole
+from oneledger.locks.register import LEDGER
 from oneledger.outcomes import utc_now
 from oneledger.settings import ConfigurationError, Settings
 
@@ -67,9 +66,10 @@ def append(settings: Settings, kind: Kind, subject: str, document: Mapping[str, 
 
     Raises:
         ConfigurationError: the signing key of the environment cannot be used.
+        BusyError: another process writes the ledger, and did not end while this one waited.
     """
     key = signing.signing_key()
-    with _locked(settings):
+    with LEDGER.held(settings, run_id=f"{kind} {subject}", step="seal"):
         last = _repaired_tail(settings)
         head = read_head(settings)
         if head is not None and (found := _mismatch(settings, head, last)):
@@ -86,7 +86,7 @@ def sign_newest(settings: Settings) -> LedgerEntry:
     key = signing.signing_key()
     if key is None:
         raise ConfigurationError(f"{signing.SIGNING_KEY} is not set, so nothing can be signed. {signing.HOW}")
-    with _locked(settings):
+    with LEDGER.held(settings, run_id="newest entry", step="sign"):
         newest = newest_entry(settings)
         if newest is None:
             raise ConfigurationError("Nothing is sealed yet, or the newest entry of the ledger cannot be read.")
@@ -258,11 +258,3 @@ def _repaired_tail(settings: Settings) -> LedgerEntry | None:
             len(read_lines(settings)), "?", "?", "", "", None, hashlib.sha256(line).hexdigest()
         )
     return None
-
-
-@contextmanager
-def _locked(settings: Settings) -> Iterator[None]:
-    settings.seals_dir.mkdir(parents=True, exist_ok=True)
-    with (settings.seals_dir / LOCK_FILE).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

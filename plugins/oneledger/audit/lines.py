@@ -19,11 +19,23 @@ def canonical(content: Mapping[str, Any]) -> bytes:
 
 
 def append_line(path: Path, line: bytes) -> None:
-    """Add a line and bring it to disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    """Add a line and bring it to disk, whole or not at all.
+
+    Raises:
+        OSError: the disk has no space for it; then nothing of it stays.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        os.write(descriptor, line)
-        os.fsync(descriptor)
+        size = os.fstat(descriptor).st_size
+        # Who wrote before may have been cut off within the line.
+        rest = line if not size or os.pread(descriptor, 1, size - 1) == b"\n" else b"\n" + line
+        try:
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            os.fsync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, size)
+            raise
     finally:
         os.close(descriptor)
 

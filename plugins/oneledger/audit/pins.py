@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from oneledger.locks.register import DECISION
 from oneledger.outcomes import utc_now
 from oneledger.publishing.build import sync
 from oneledger.publishing.versions import resolve
@@ -29,12 +30,13 @@ def pin(settings: Settings, version: str, *, name: str, reason: str) -> Pin:
 
     Raises:
         ConfigurationError: there is no such version, or name or reason is empty.
+        BusyError: retention is removing versions, and did not end while this one waited.
     """
     must_be_given(name, reason)
-    made = Pin(
-        resolve(settings, version).version, name.strip(), reason.strip(), utc_now().isoformat(timespec="seconds")
-    )
-    write_whole(_folder(settings) / f"{made.version}.json", asdict(made))
+    with DECISION.held(settings, run_id=f"pin {version}", step="pin"):
+        found = resolve(settings, version)
+        made = Pin(found.version, name.strip(), reason.strip(), utc_now().isoformat(timespec="seconds"))
+        write_whole(_folder(settings) / f"{made.version}.json", asdict(made))
     return made
 
 

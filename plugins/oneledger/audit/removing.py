@@ -17,6 +17,7 @@ from typing import Any
 from oneledger.audit.pins import must_be_given, write_whole
 from oneledger.audit.retention import Plan, Removal, plan_retention
 from oneledger.audit.seals import seal_before_removal, seal_file
+from oneledger.locks.register import DECISION
 from oneledger.outcomes import new_run_id, utc_now
 from oneledger.publishing.build import sync
 from oneledger.publishing.facts import file_sha256
@@ -61,11 +62,16 @@ def apply_retention(
         before_removal: told of each removal before it is made; by default the ledger of seals notes it.
 
     Raises:
-        WriterBusyError: the nightly is writing; nothing was removed.
+        BusyError: the nightly is writing, or a decision is being sealed; nothing was removed.
         ConfigurationError: name or reason is empty, or the plan cannot be made.
     """
     must_be_given(name, reason)
-    with writer_lock(settings, run_id=new_run_id(), step="retention"):
+    run_id = new_run_id()
+    with (
+        writer_lock(settings, run_id=run_id, step="retention"),
+        # No draft is confirmed and no version pinned between the plan and its removal.
+        DECISION.held(settings, run_id=run_id, step="retention"),
+    ):
         _finish_earlier(settings)
         plan = plan_retention(settings, now=now)
         if not plan.removals:

@@ -162,7 +162,9 @@ def _scratch(settings: Settings, rule: RetentionRule, now: dt.datetime) -> Itera
     if not folder.is_dir():
         return
     entries = [path for path in folder.iterdir() if path.name != _SPILL]
-    entries += list((folder / _SPILL).iterdir()) if (folder / _SPILL).is_dir() else []
+    # Its lock keeps a process's place for as long as it lives; the next night removes those of the dead.
+    spilled = (folder / _SPILL).iterdir() if (folder / _SPILL).is_dir() else ()
+    entries += [path for path in spilled if path.suffix != ".lock"]
     for path in sorted(entries):
         # What is still being written has a young file somewhere.
         newest = max(one.lstat().st_mtime for one in (path, *_below(path)))
@@ -178,7 +180,13 @@ def _old_files(
     about = rule.about("logs" if kind == "log" else "reports")
     for folder in folders:
         for path in sorted(_below(folder)):
-            if not path.is_dir() and _age_days(path.lstat().st_mtime, now) > limit.for_days:
+            # A lock file is never removed: who waits for it would wait for another than who comes after.
+            if (
+                path.suffix != ".lock"
+                and path.name != ".lock"
+                and not path.is_dir()
+                and _age_days(path.lstat().st_mtime, now) > limit.for_days
+            ):
                 yield Removal(kind, str(path.relative_to(settings.home)), (path,), path.lstat().st_size, about)
 
 

@@ -20,6 +20,7 @@ from oneledger.audit.seals import decision_files
 from oneledger.audit.signing import public_key
 from oneledger.landing.manifest import payload_hash
 from oneledger.publishing.versions import resolve
+from oneledger.runbooks import page_of
 from oneledger.settings import ConfigurationError, Settings
 
 AREAS = ("landing", "published", "evaluations", "decisions", "reports", "rules", "ledger")
@@ -55,7 +56,7 @@ def verify(
     Returns:
         ``{ok, anchor, kept_anchor, files_count, bytes_count, seconds, taken_over_count, items}``. An item that is right
         has area, name, state, length and note; one that is not has ``file``, ``batch_id``, ``problem``, ``expected``,
-        ``found``, ``remedy`` and ``is_first_broken_link``; a warning has ``ok`` true and ``is_warning``.
+        ``found``, ``remedy``, ``runbook`` and ``is_first_broken_link``; a warning has ``ok`` true and ``is_warning``.
 
     Raises:
         ConfigurationError: area, version, anchor or key are none.
@@ -209,6 +210,6 @@ def _items(chain: Chain, *, is_strict: bool) -> list[dict[str, Any]]:
         items.append({
             **about, "ok": not is_failure, "is_warning": not is_failure, "file": one.file, "batch_id": one.batch_id,
             "problem": f"{one.file} {one.problem}", "expected": one.expected, "found": one.found, "remedy": one.remedy,
-            "is_first_broken_link": is_failure and one is failures[0],
+            "runbook": page_of(f"verify:{chain.area}"), "is_first_broken_link": is_failure and one is failures[0],
         })  # fmt: skip
     return items

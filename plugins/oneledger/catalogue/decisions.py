@@ -73,6 +73,30 @@ class Decisions(Strict):
         "请来源方确认哪一条正确后重新报送",
     )
 
+    # What would do harm
+    personal_data: Literal["refuse", "mask", "quarantine"] = _problem(
+        "refuse",
+        _ALL,
+        "含个人信息（身份证号、手机号、银行卡号、电子邮箱）",
+        "identity-card, mobile or bank-card numbers or e-mail addresses; `mask` lands them with stars, `quarantine` "
+        "lands them as received and holds the rows back",
+        "请删去或脱敏所列列中的个人信息后重新报送",
+    )
+    too_large: Literal["refuse"] = _problem(
+        "refuse",
+        _ALL,
+        "超出允许的大小（解压后过大、单页过大、列过多）",
+        "larger than allowed once unpacked or read: zip bombs, pages without end, cells without number",
+        "请缩小或拆分后重新报送；若非来源方所为，请按攻击处置",
+    )
+    unsafe_content: Literal["refuse"] = _problem(
+        "refuse",
+        _ALL,
+        "含有害内容（XML 实体、符号链接、不可用的文件名、回显的令牌）",
+        "XML entities, symbolic links, unusable file names, or our own token repeated back",
+        "请以普通文件、由表格软件另存后重新报送；若非来源方所为，请按攻击处置",
+    )
+
     # Text files
     byte_order_mark: Literal["accept"] = _problem(
         "accept", ("delimited",), "带字节顺序标记", "a byte order mark", "无需处理"

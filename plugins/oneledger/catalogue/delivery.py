@@ -31,6 +31,8 @@ class HttpSpec(Strict):
     most_pages: int = Field(default=100_000, ge=1)
     trust_etag: Literal["same_day", "always", "never"] = "same_day"
     max_page_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
+    max_answer_bytes: int = Field(default=8 * 1024**3, ge=1024)
+    longest_page_seconds: float = Field(default=600, gt=0)
     parameters: dict[str, str] = Field(default_factory=dict)
 
 
@@ -48,11 +50,13 @@ class FilesSpec(Strict):
             (yyyymmdd or yyyy-mm-dd) gives the business date; ``part`` marks files that together make one batch.
         control_suffix: the file is complete when ``<name><suffix>`` lies beside it (lines ``rows=`` and ``sha256=``).
         settle_seconds: a file changed less than this long ago waits for the next run.
+        max_file_bytes: a larger file is refused before it is copied.
     """
 
     pattern: str
     control_suffix: str | None = None
     settle_seconds: float = Field(default=0, ge=0)
+    max_file_bytes: int = Field(default=4 * 1024**3, ge=1)
 
     @field_validator("pattern")
     @classmethod
@@ -73,6 +77,7 @@ class FormatSpec(Strict):
     compression: Literal["none", "gzip"] = "none"
     skip_lines: int = Field(default=0, ge=0)
     max_malformed_share: float = Field(default=0.1, ge=0, le=1)
+    max_unpacked_bytes: int = Field(default=16 * 1024**3, ge=1)
 
     @field_validator("encoding")
     @classmethod
@@ -120,6 +125,7 @@ class WorkbookSpec(Strict):
     skip_rows: tuple[str, ...] = ()
     fill_down: tuple[str, ...] = ()
     title_fields: dict[str, str] = Field(default_factory=dict)
+    max_unpacked_bytes: int = Field(default=512 * 1024**2, ge=1)
 
     @field_validator("stop_at", "skip_rows")
     @classmethod

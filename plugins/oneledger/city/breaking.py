@@ -6,6 +6,7 @@ import datetime as dt
 import shutil
 from pathlib import Path
 
+from oneledger.city.changing import changing
 from oneledger.city.city_manifest import require_manifest
 from oneledger.city.faults.api_faults import remove_faults
 from oneledger.city.faults.breakage import Breakage, Target
@@ -30,9 +31,16 @@ def break_city(kind: str, city_dir: Path, day: dt.date | None = None) -> str:
 
     Raises:
         ConfigurationError: no city, an unknown kind, or nothing there to spoil.
+        BusyError: another process changes this city.
     """
     if kind not in KINDS:
         raise ConfigurationError(f"{kind!r} is no kind of breakage; known are {', '.join(KINDS)}.")
+    require_manifest(city_dir)
+    with changing(city_dir, "break"):
+        return _broken(kind, city_dir, day)
+
+
+def _broken(kind: str, city_dir: Path, day: dt.date | None) -> str:
     manifest = require_manifest(city_dir)
     if any(kept.kind == kind for kept in kept_faults(city_dir)):
         raise ConfigurationError(f"This city has the fault {kind} already; mend it first: oneledger city mend {kind}")
@@ -53,8 +61,14 @@ def mend_city(city_dir: Path, kind: str | None = None) -> dict[str, str]:
 
     Raises:
         ConfigurationError: no city, the city does not have this fault, or a later one must be mended first.
+        BusyError: another process changes this city.
     """
     require_manifest(city_dir)
+    with changing(city_dir, "mend"):
+        return _mended(city_dir, kind)
+
+
+def _mended(city_dir: Path, kind: str | None) -> dict[str, str]:
     known = kept_faults(city_dir)
     if kind is not None:
         chosen = [kept for kept in known if kept.kind == kind]

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from oneledger.city.changing import LOCK_FILE, changing
 from oneledger.city.city_manifest import CityManifest, read_manifest
 from oneledger.city.connections_file import build_connections, write_connections
 from oneledger.city.drop_files import write_drop_files
@@ -31,7 +32,9 @@ class CityPlan:
     """What is to be built.
 
     Attributes:
-        usage_from: first day with usage and interface calls; earlier ones are left out (load tests).
+        usage_from: first day with usage; earlier ones are left out (load tests).
+        calls_from: first day with interface calls; default ``usage_from``. It may lie after ``last``, for a city that
+            days are added to.
         project_library: SQLAlchemy URI of the project library; None means SQLite in the city's folder.
         is_fresh: remove a city that is there and build anew.
     """
@@ -41,6 +44,7 @@ class CityPlan:
     last: dt.date = LAST_DAY
     seed: int = 1
     usage_from: dt.date | None = None
+    calls_from: dt.date | None = None
     project_library: str | None = None
     is_fresh: bool = False
 
@@ -54,6 +58,11 @@ class CityPlan:
             raise ConfigurationError(
                 f"--usage-from {self.usage_from} lies outside {self.first} to {self.last}; choose a day between."
             )
+        if self.calls_from is not None and self.calls_from < self.first:
+            raise ConfigurationError(
+                f"--calls-from {self.calls_from} lies before {self.first}; choose a day of the city, or a later one "
+                "for a city that is to grow."
+            )
         if self.first < FIRST_DAY:
             raise ConfigurationError(f"--from is {self.first}; the city begins on {FIRST_DAY}.")
         return self
@@ -66,8 +75,14 @@ def build_city(plan: CityPlan, settings: Settings, city_dir: Path, progress: Wor
 
     Raises:
         ConfigurationError: the plan contradicts the city that is there, or the database cannot be written.
+        BusyError: another process changes this city.
     """
     plan = plan.checked()
+    with changing(city_dir, "build"):
+        return _build(plan, settings, city_dir, progress)
+
+
+def _build(plan: CityPlan, settings: Settings, city_dir: Path, progress: WorkProgress) -> CityManifest:
     if plan.is_fresh:
         _remove(city_dir)
     before = read_manifest(city_dir)
@@ -76,12 +91,13 @@ def build_city(plan: CityPlan, settings: Settings, city_dir: Path, progress: Wor
         if plan.last <= before.last_on:
             write_connections(city_dir, build_connections(city_dir, before.project_library))
             return before
-    elif city_dir.exists() and any(city_dir.iterdir()):
+    elif any(one.name != LOCK_FILE for one in city_dir.iterdir()):
         # An interrupted first build leaves no manifest: its half is of no use.
         _remove(city_dir)
-    city_dir.mkdir(parents=True, exist_ok=True)
     uri = before.project_library if before else library_uri(city_dir, plan.project_library)
-    manifest = before or CityManifest(plan.seed, plan.scale, plan.first, plan.last, plan.usage_from or plan.first, uri)
+    manifest = before or CityManifest(
+        plan.seed, plan.scale, plan.first, plan.last, plan.usage_from or plan.first, uri, calls_from_on=plan.calls_from
+    )
     _write(plan, manifest, before, settings, city_dir, progress)
     manifest.last_on = plan.last
     write_connections(city_dir, build_connections(city_dir, uri))
@@ -102,7 +118,7 @@ def _write(
         load_profile(con, population)
         drops = write_drop_files(con, city_dir / "drops", manifest.seed, usage_from, plan.last, progress)
         irs = write_store(
-            con, city_dir, population, manifest.seed, manifest.usage_from_on, new_from, plan.last, progress
+            con, city_dir, population, manifest.seed, manifest.first_day_of_calls, new_from, plan.last, progress
         )
     library = write_library(
         manifest.project_library, projects, population.draw, manifest.scale, new_from, plan.last, progress
@@ -135,6 +151,8 @@ def _agree(plan: CityPlan, before: CityManifest, city_dir: Path) -> None:
     known = {"--seed": before.seed, "--scale": before.scale, "--from": before.first_on}
     if plan.usage_from is not None:
         wanted["--usage-from"], known["--usage-from"] = plan.usage_from, before.usage_from_on
+    if plan.calls_from is not None:
+        wanted["--calls-from"], known["--calls-from"] = plan.calls_from, before.first_day_of_calls
     if plan.project_library is not None:
         wanted["--project-library"], known["--project-library"] = plan.project_library, before.project_library
     different = [f"{name} is {known[name]}, not {value}" for name, value in wanted.items() if known[name] != value]

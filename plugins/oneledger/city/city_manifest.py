@@ -19,7 +19,8 @@ class CityManifest:
 
     Attributes:
         first_on, last_on: the range; the API answers as of ``last_on``.
-        usage_from_on: the first day with usage and interface calls (``first_on`` unless asked otherwise).
+        usage_from_on: the first day with usage (``first_on`` unless asked otherwise).
+        calls_from_on: the first day with interface calls (``usage_from_on`` unless asked otherwise).
         rows: rows of each thing: ``irs.<path>`` versions, ``project_library.<table>``, ``drops.<portal>``,
             ``finance.<file>``.
         expected_quarantined: rows that break a row rule on purpose, by source.
@@ -34,11 +35,17 @@ class CityManifest:
     rows: dict[str, int] = field(default_factory=dict)
     expected_quarantined: dict[str, int] = field(default_factory=dict)
     label: str = "合成数据 synthetic data"
+    calls_from_on: dt.date | None = None
+
+    @property
+    def first_day_of_calls(self) -> dt.date:
+        return self.calls_from_on or self.usage_from_on
 
     def write(self, city_dir: Path) -> None:
         record: dict[str, Any] = asdict(self)
         for name in ("first_on", "last_on", "usage_from_on"):
             record[name] = record[name].isoformat()
+        record["calls_from_on"] = self.first_day_of_calls.isoformat()
         partial = city_dir / f".{FILE_NAME}.partial"
         partial.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         partial.replace(city_dir / FILE_NAME)
@@ -57,6 +64,8 @@ def read_manifest(city_dir: Path) -> CityManifest | None:
         record = json.loads(path.read_text("utf-8"))
         for name in ("first_on", "last_on", "usage_from_on"):
             record[name] = dt.date.fromisoformat(record[name])
+        # A city from before the two could differ names one day for both.
+        record["calls_from_on"] = dt.date.fromisoformat(record.get("calls_from_on") or str(record["usage_from_on"]))
         return CityManifest(**record)
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(

@@ -54,7 +54,7 @@ def serve_city(plan: ServePlan, settings: Settings, city_dir: Path, said: Callab
     from oneledger.city.asking import Store
 
     rate = RATE_PER_SCALE * manifest.scale if plan.rate is None else plan.rate
-    store = Store(city_dir, settings.memory_limit)
+    store = Store(city_dir, settings.duckdb_memory_limit)
     setup = ApiSetup(
         store, str(store_dir(city_dir)), token, manifest.last_on, as_of,
         Allowance(rate, max(1, int(rate * BURST_SECONDS))),

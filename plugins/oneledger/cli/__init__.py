@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import gc
 import importlib
+import sys
+import traceback
 
 import typer
 
-from oneledger.cli.output import fail
+from oneledger.cli.output import EXIT_FOUND_SOMETHING_WRONG, emit_json, fail
+from oneledger.locks import BusyError
+from oneledger.redacting import redacted
 from oneledger.settings import ConfigurationError
 
 # One module a room; each adds its verbs with ``register``.
 ROOMS = (
     "city", "ingest", "nightly", "checks", "quarantine", "notices", "publishing", "metrics", "open_data", "rebuilding",
     "restating", "retention", "rules", "evaluation", "report", "findings", "backfill", "trace", "lineage",
-    "lineage_events", "verify", "doctor", "web",
+    "lineage_events", "verify", "doctor", "runbook", "web",
 )  # fmt: skip
 
 app = typer.Typer(
@@ -36,10 +40,29 @@ def main() -> None:
         app()
     except ConfigurationError as error:
         _end(error)
+    except BusyError as error:
+        _refuse(error)
+    except Exception:
+        # A fault of ours: the trace helps whoever mends it, and must not show what a driver repeats of a connection.
+        sys.stderr.write(redacted(traceback.format_exc()))
+        raise SystemExit(EXIT_FOUND_SOMETHING_WRONG) from None
 
 
 def _end(error: ConfigurationError) -> None:
     try:
         fail(str(error))
+    except typer.Exit as stop:
+        raise SystemExit(stop.exit_code) from error
+
+
+def _refuse(error: BusyError) -> None:
+    """Somebody else is at it: whichever verb was refused answers alike."""
+    if "--json" in sys.argv:
+        emit_json(error.to_json())
+        raise SystemExit(EXIT_FOUND_SOMETHING_WRONG) from error
+    try:
+        # Square brackets in a name are no markup.
+        problem, remedy = (text.replace("[", r"\[") for text in (f"{error.problem} {error.rule}", error.remedy))
+        fail(problem, remedy, code=EXIT_FOUND_SOMETHING_WRONG)
     except typer.Exit as stop:
         raise SystemExit(stop.exit_code) from error

@@ -169,16 +169,15 @@ class _refusals:  # noqa: N801 - reads as a word in `with _refusals(…)`
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         from oneledger.corrections.records import CorrectionRefusedError
-        from oneledger.landing import SourceBusyError
-        from oneledger.warehouse.lock import WriterBusyError
+        from oneledger.runbooks import runbook_command
 
-        if not isinstance(error, CorrectionRefusedError | SourceBusyError | WriterBusyError):
+        if not isinstance(error, CorrectionRefusedError):
             return
         if self._as_json:
             emit_json({"ok": False, "items": [{"problem": str(error), "expected": "the backfill can be done",
                                                "remedy": "see the problem"}]})  # fmt: skip
             finish(False)
-        fail(str(error), code=1)
+        fail(str(error), runbook_command(f"refusal:{type(error).__name__}"), code=1)
 
 
 def _silent(_: str) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from oneledger.cli.output import emit_json, finish, print_table, say
+from oneledger.cli.runbook import say_runbooks
+from oneledger.runbooks import code_of_check, page_of
 
 CHECKS_HELP = """The latest result of every check: what is wrong, in which data, since when, who acts and how.
 
@@ -49,10 +51,10 @@ def checks(
         return
     from oneledger.quality.results import history_of, latest_results
     from oneledger.settings import load_settings
-    from oneledger.warehouse.connection import open_warehouse
+    from oneledger.warehouse.reader_copies import open_reader_copies
 
-    with open_warehouse(load_settings(), read_only=True) as connection:
-        found = history_of(connection, history, entity) if history else latest_results(connection)
+    with open_reader_copies(load_settings()) as copies:
+        found = history_of(copies.connection, history, entity) if history else latest_results(copies.connection)
     is_good = bool(history) or not any(not one["is_passed"] and one["severity"] == "fail" for one in found)
     shown = found if every or history else [one for one in found if not one["is_passed"]]
     if as_json:
@@ -66,6 +68,7 @@ def checks(
     if history:
         headings = {"checked_at": "时间 at (UTC)", "run_id": "运行 run", **headings}
     print_table(rows, headings)
+    say_runbooks(page_of(code_of_check(one["check_id"])) for one in shown if not one["is_passed"])
     if not failed and not history:
         say(f"{sum(one['is_passed'] for one in found)} of {len(found)} checks passed")
     finish(is_good)
@@ -79,10 +82,10 @@ def trend(
     """One line a check and entity."""
     from oneledger.quality.results import trends
     from oneledger.settings import load_settings
-    from oneledger.warehouse.connection import open_warehouse
+    from oneledger.warehouse.reader_copies import open_reader_copies
 
-    with open_warehouse(load_settings(), read_only=True) as connection:
-        found = trends(connection, check)
+    with open_reader_copies(load_settings()) as copies:
+        found = trends(copies.connection, check)
     shown = [one for one in found if every or check or one["failed_runs_count"]]
     if as_json:
         emit_json({"ok": True, "items": shown})

@@ -33,8 +33,9 @@ def build(
     scale: Annotated[int, typer.Option(help="1 is the reference city; N multiplies apps, projects, requests.")] = 1,
     first: Annotated[str, typer.Option("--from", help="First day, yyyy-mm-dd.")] = "2021-01-01",
     last: Annotated[str, typer.Option("--to", help="Last day, yyyy-mm-dd.")] = "2022-10-31",
-    usage_from: Annotated[
-        str | None, typer.Option("--usage-from", help="First day with usage and calls (load tests).")
+    usage_from: Annotated[str | None, typer.Option("--usage-from", help="First day with usage (load tests).")] = None,
+    calls_from: Annotated[
+        str | None, typer.Option("--calls-from", help="First day with interface calls; default --usage-from.")
     ] = None,
     seed: Annotated[int, typer.Option(help="What everything is drawn from.")] = 1,
     project_library: Annotated[
@@ -63,6 +64,7 @@ def build(
     plan = CityPlan(
         scale=scale, first=_day("--from", first), last=_day("--to", last), seed=seed,
         usage_from=_day("--usage-from", usage_from) if usage_from else None,
+        calls_from=_day("--calls-from", calls_from) if calls_from else None,
         project_library=project_library, is_fresh=fresh,
     )  # fmt: skip
     folder = _folder(out, settings)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from oneledger.cli.output import emit_json, finish, say
+from oneledger.cli.runbook import say_runbooks
 
 DOCTOR_HELP = """Look at the installation: Python, packages, catalogue, connections, models, disk, lock, version.
 
@@ -43,4 +44,5 @@ def doctor(
         say(f"{mark} {finding.title}: {finding.value}".replace("[/]", ""))
         if not finding.is_good:
             say(f"    处理 remedy: {finding.remedy}".replace("[", r"\["))
+            say_runbooks([finding.runbook] if finding.runbook else [], indent="    ")
     finish(is_good)

@@ -290,10 +290,12 @@ def _anchor() -> str | None:
 
 
 def _refused(error: Exception, *, as_json: bool) -> None:
+    from oneledger.runbooks import runbook_command
+
     if as_json:
         emit_json({"ok": False, "problem": str(error), "items": []})
         finish(False)
-    fail(str(error), code=1)
+    fail(str(error), runbook_command(f"refusal:{type(error).__name__}"), code=1)
 
 
 def _progress(line: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,11 @@ from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.errors import MarkupError
 from rich.table import Table
+from rich.text import Text
+
+from oneledger.redacting import redacted
 
 EXIT_GOOD = 0
 EXIT_FOUND_SOMETHING_WRONG = 1
@@ -21,6 +26,21 @@ EXIT_USAGE = 2
 # Rich guesses 80 columns when the output is no terminal and would cut what a script wants to read.
 console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=not sys.stdout.isatty())
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+# What our own lines are coloured with; every other square bracket is text, most often of a source.
+_OTHER_BRACKET = re.compile(r"(?<!\\)\[(?!/?(?:red|green|yellow|blue|cyan|magenta|dim|bold)\])")
+# Signs that would steer the terminal or turn the direction of what follows.
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def shown(text: str) -> Text:
+    """Text for the terminal: our own colours take effect, nothing in a name does."""
+    visible = _STEERING.sub(lambda sign: ascii(sign[0])[1:-1], text)
+    try:
+        return Text.from_markup(_OTHER_BRACKET.sub(r"\\[", visible), emoji=False)
+    except MarkupError:
+        return Text(visible)
 
 
 def emit_json(value: Any) -> None:
@@ -35,20 +55,20 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], t
         numeric = bool(rows) and all(isinstance(row.get(key), int | float | decimal.Decimal | None) for row in rows)
         table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(_cell(row.get(key)) for key in columns))
+        table.add_row(*(shown(_cell(row.get(key))) for key in columns))
     console.print(table)
 
 
 def say(text: str) -> None:
-    """Print one line for people (rich markup allowed)."""
-    console.print(text)
+    """Print one line for people (our colours as rich markup allowed)."""
+    console.print(shown(text))
 
 
 def fail(problem: str, remedy: str = "", *, code: int = EXIT_USAGE) -> NoReturn:
     """Say on standard error what is wrong and how to mend it, and end with ``code``."""
-    errors.print(f"[red]错误 error:[/red] {problem}")
+    errors.print(shown(f"[red]错误 error:[/red] {redacted(problem)}"))
     if remedy:
-        errors.print(f"[yellow]处理 remedy:[/yellow] {remedy}")
+        errors.print(shown(f"[yellow]处理 remedy:[/yellow] {redacted(remedy)}"))
     raise typer.Exit(code)
 
 

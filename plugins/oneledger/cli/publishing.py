@@ -11,7 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from oneledger.cli.output import emit_json, errors, fail, finish, print_table, say
+from oneledger.cli.runbook import say_runbooks
 from oneledger.cli.verify import say_anchor
+from oneledger.runbooks import page_of
 
 QUERY_HELP = """Ask a published version in SQL: marts.…, evaluation.…, and daily facts as facts.…; nothing can be written.
 
@@ -177,6 +179,7 @@ def reconcile(version: Version = "current", as_of: AsOf = None, as_json: Json = 
         if "problem" in item:
             say(f"[red]✗[/red] {item['problem']}")
             say(f"    {item['remedy']}".replace("[", r"\["))
+    say_runbooks([page_of("figure:differs")] if not answer["ok"] else [])
     matched = sum(item["is_matched"] is True for item in items)
     say(f"{matched} of {len(items)} published figures match. 公布数字 {len(items)} 项，一致 {matched} 项。")
     say_anchor()

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from oneledger.cli.output import emit_json, finish, print_table, say
+from oneledger.cli.runbook import say_runbooks
+from oneledger.runbooks import code_of_row_rule, page_of
 
 QUARANTINE_HELP = """Rows that were kept out, with the reason and what to do.
 
@@ -76,6 +78,7 @@ def list_quarantine(
     }  # fmt: skip
     print_table([{**one, "reason": f"{one['reason_zh']} {one['reason_en']}", "remedy": one["remedy_zh"]}
                  for one in found], headings)  # fmt: skip
+    say_runbooks(page_of(code_of_row_rule(one["rule_id"])) for one in found)
     say(f"{sum(one['rows_count'] for one in found):,} rows; see them with: oneledger quarantine show --source …")
 
 

@@ -53,24 +53,14 @@ def rebuild(
             "oneledger rebuild --from-landing --prove",
         )
     from oneledger.audit.rebuild_verdict import equals_what_was_published
-    from oneledger.catalogue import load_catalogue
     from oneledger.cli.nightly import Live, print_report, report_as_json, silent
-    from oneledger.outcomes import new_run_id
-    from oneledger.pipeline.nightly import run as run_nightly
+    from oneledger.pipeline.rebuilding import rebuild_and_publish
     from oneledger.publishing.versions import current_version
     from oneledger.settings import load_settings
-    from oneledger.warehouse.rebuild import rebuild as rebuild_warehouse
 
     settings = load_settings()
     before = current_version(settings)
-    rebuild_warehouse(
-        settings,
-        load_catalogue(settings),
-        run_id=new_run_id(),
-        builds_models=False,
-        progress=_no_line if as_json else say,
-    )
-    report = run_nightly(settings, None, None, "admit", silent if as_json else Live().show)
+    report = rebuild_and_publish(settings, _no_line if as_json else say, silent if as_json else Live().show)
     verdict = equals_what_was_published(before, report.published if report.is_published else None)
     if as_json:
         emit_json({**report_as_json(report), "equals": verdict, "ok": report.is_published})

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from oneledger.cli.output import emit_json, fail, finish, print_table, say
+from oneledger.cli.output import emit_json, finish, print_table, say
 
 RETENTION_HELP = """How long published versions and what else can be made again are kept; landing is never removed.
 
@@ -61,12 +61,8 @@ def apply(name: Name, reason: Reason, as_json: Json = False) -> None:
     """Exit 0 when all of the plan is removed, 1 when a version is being read or the nightly writes."""
     from oneledger.audit.removing import apply_retention
     from oneledger.settings import load_settings
-    from oneledger.warehouse.lock import WriterBusyError
 
-    try:
-        done = apply_retention(load_settings(), name=name, reason=reason)
-    except WriterBusyError as error:
-        fail(str(error), code=1)
+    done = apply_retention(load_settings(), name=name, reason=reason)
     if as_json:
         emit_json({"ok": not done.held, "record": done.record, "items": [_as_json(one) for one in done.removed],
                    "held": [one.subject for one in done.held]})  # fmt: skip

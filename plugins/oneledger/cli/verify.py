@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from oneledger.cli.output import emit_json, errors, fail, finish, say
+from oneledger.cli.runbook import say_runbooks
 
 VERIFY_HELP = """Compute every hash again: landing, versions, evaluations, decisions, reports, rules and the ledger of seals.
 
@@ -164,6 +165,7 @@ def _print(answer: dict[str, Any]) -> None:
         say(f"    处理 remedy: {_plain(item['remedy'])}")
     for one in (answer["kept_anchor"] or {}).get("since", ()):
         say(f"    其后 since: {one['sequence']} {one['sealed_at']} {one['kind']} {_plain(one['subject'])}")
+    say_runbooks(item["runbook"] for item in answer["items"] if "runbook" in item)
     rate = answer["bytes_count"] / _MEGABYTE / answer["seconds"] if answer["seconds"] else 0
     taken_over = answer["taken_over_count"]
     taken = f", {taken_over:,} taken over from the interrupted one" if taken_over else ""

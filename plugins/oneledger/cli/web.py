@@ -14,7 +14,8 @@ WEB_HELP = """Pages and API over the published version, on this machine, without
 
 It prints the address with a token that is good for this run. To let others in, give each a token in the environment
 (`ONELEDGER_WEB_TOKENS="王敏:auditor=<token>,viewer=<token>"`; roles viewer, auditor, engineer), and put a
-proxy with TLS before it. Pages need no internet.
+proxy with TLS before it. Pages need no internet. They run at a lower priority than the nightly (--nice), which many
+visitors at once slow by little then.
 
 Examples:
 
@@ -36,13 +37,16 @@ def web(
         str, typer.Option(help="Address to listen on; other than loopback needs ONELEDGER_WEB_TOKENS.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8090,
+    nice: Annotated[
+        int, typer.Option(min=0, max=19, help="How far the pages stand back behind the nightly; 0 not at all.")
+    ] = 10,
 ) -> None:
     """Serve until interrupted."""
-    import uvicorn
-
+    # Before anything starts a thread: each thread has its own priority and inherits it from who starts it.
+    os.nice(nice)
     from oneledger.publishing.versions import resolve
     from oneledger.web.app import create_app
-    from oneledger.web.listening import listen
+    from oneledger.web.listening import listen, server_of
     from oneledger.web.tokens import TOKENS_VARIABLE, token_access
     from oneledger.web.warming import warm_in_background
 
@@ -60,5 +64,4 @@ def web(
     say("Ctrl-C 结束。 Ctrl-C ends it.")
     pages = create_app(settings, access)
     warm_in_background(pages.state.pool)
-    server = uvicorn.Server(uvicorn.Config(pages, log_level="warning", server_header=False))
-    server.run(sockets=[socket])
+    server_of(pages).run(sockets=[socket])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from oneledger.catalogue import Catalogue, load_catalogue
@@ -22,6 +20,8 @@ from oneledger.corrections.records import (
     with_state,
 )
 from oneledger.corrections.trial_home import landing_home
+from oneledger.landing import source_lock
+from oneledger.locks.register import CORRECTION
 from oneledger.outcomes import new_run_id
 from oneledger.publishing.versions import PublishedVersion, resolve
 from oneledger.settings import Settings
@@ -53,16 +53,21 @@ def apply(
         ConfigurationError: there is no such record, or name or reason is empty.
         CorrectionRefusedError: it is decided already, cannot be applied, is planned by the same person, or the
             installation or the source is not what it was planned against.
-        WriterBusyError, SourceBusyError: another process writes the warehouse, or fetches the source.
+        BusyError: another process applies a backfill, writes the warehouse, or fetches the source.
     """
     must_be_given(name, reason)
     catalogue = load_catalogue(settings)
-    with _deciding(settings):
+    run_id = new_run_id()
+    with CORRECTION.held(settings, run_id=run_id, step=f"apply {backfill_id}"):
         backfill = find_backfill(settings, backfill_id)
         must_be_planned(backfill, "applied")
         _must_be_allowed(settings, backfill, name)
-        run_id = new_run_id()
-        with writer_lock(settings, run_id=run_id, step="backfill"):
+        source = backfill.request.source
+        with (
+            writer_lock(settings, run_id=run_id, step="backfill"),
+            # Nobody lands anything of it between the question whether it is as planned and the answer's landing.
+            source_lock(settings, source, run_id, step="backfill"),
+        ):
             _must_be_as_planned(settings, backfill)
             if backfill.request.kind == "fetch":
                 progress("ask the source whether it still gives what was planned")
@@ -86,9 +91,10 @@ def abandon(settings: Settings, backfill_id: str, *, name: str, reason: str) -> 
     Raises:
         ConfigurationError: there is no such record, or name or reason is empty.
         CorrectionRefusedError: it is decided already.
+        BusyError: another backfill is being applied or given up.
     """
     must_be_given(name, reason)
-    with _deciding(settings):
+    with CORRECTION.held(settings, run_id=new_run_id(), step=f"abandon {backfill_id}"):
         backfill = find_backfill(settings, backfill_id)
         must_be_planned(backfill, "abandoned")
         decision = {"name": name.strip(), "reason": reason.strip(), "decided_at": now()}
@@ -164,12 +170,3 @@ def _outcome(settings: Settings, backfill: Backfill, before: PublishedVersion, d
         "as_planned": not differences,
         "differences": differences,
     }
-
-
-@contextmanager
-def _deciding(settings: Settings) -> Iterator[None]:
-    """One decision at a time, so that a plan is never applied twice."""
-    settings.corrections_dir.mkdir(parents=True, exist_ok=True)
-    with (settings.corrections_dir / ".deciding.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -8,7 +8,7 @@ from typing import Any
 
 from oneledger.catalogue import Catalogue
 from oneledger.corrections.records import CorrectionRefusedError, Request
-from oneledger.landing import list_batches
+from oneledger.landing import list_batches, source_lock
 from oneledger.outcomes import Outcome
 from oneledger.pipeline.ingest import ingest_source
 from oneledger.pipeline.steps import Steps
@@ -109,7 +109,7 @@ def carry_out(
     """All steps in order, under one lock; readers keep the version from before when a gate shuts.
 
     Raises:
-        WriterBusyError: another process writes the warehouse.
+        BusyError: another process writes the warehouse, or fetches the source.
     """
     done = Done()
     steps = Steps(settings, catalogue, run_id, None, progress)
@@ -119,7 +119,9 @@ def carry_out(
         if request.kind == "fetch":
             done.batches, done.refused = fetch(settings, catalogue, request, run_id)
         else:
-            done.batches, done.refused = take_again(settings, catalogue, request)
+            # Raw is written by who fetches, too.
+            with source_lock(settings, request.source, run_id, step="backfill"):
+                done.batches, done.refused = take_again(settings, catalogue, request)
         if not done.batches:
             return done
         progress("admit")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from oneledger.audit.seals import present_anchor, seal_decision_on_run
 from oneledger.audit.signing import signing_key
 from oneledger.evaluation.runs import evaluation_runs, find_run, verify_run, write_record
+from oneledger.locks.register import DECISION
 from oneledger.outcomes import utc_now
 from oneledger.publishing.build import sync
 from oneledger.publishing.facts import file_sha256
@@ -47,10 +45,11 @@ def confirm(
         DecisionRefusedError: the run is decided, was stopped by the gate or changed since it was made, or the round has
             a confirmed run already.
         ConfigurationError: there is no such run, name or reason is empty, or the signing key cannot be used.
+        BusyError: another decision is being sealed, and did not end while this one waited.
     """
     _must_be_given(name, reason)
     signing_key()
-    with _deciding(settings):
+    with DECISION.held(settings, run_id=run_id, step="confirm"):
         run = find_run(settings, run_id)
         _must_be_open(run, "confirmed")
         if problems := verify_run(run):
@@ -86,10 +85,11 @@ def reject(
     Raises:
         DecisionRefusedError: the run is decided already.
         ConfigurationError: there is no such run, name or reason is empty, or the signing key cannot be used.
+        BusyError: another decision is being sealed, and did not end while this one waited.
     """
     _must_be_given(name, reason)
     signing_key()
-    with _deciding(settings):
+    with DECISION.held(settings, run_id=run_id, step="reject"):
         run = find_run(settings, run_id)
         _must_be_open(run, "rejected")
         decision = {
@@ -150,15 +150,6 @@ def _write(folder: Path, name: str, decision: dict[str, Any]) -> None:
     sync(partial)
     partial.rename(folder / name)
     sync(folder)
-
-
-@contextmanager
-def _deciding(settings: Settings) -> Iterator[None]:
-    """One decision at a time, so that a round never gets two confirmed runs."""
-    settings.evaluations_dir.mkdir(parents=True, exist_ok=True)
-    with (settings.evaluations_dir / ".deciding.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _now() -> str:

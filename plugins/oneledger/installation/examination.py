@@ -10,7 +10,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import duckdb
 from oneledger.catalogue import decided, load_catalogue
 from oneledger.publishing.facts import fact_files_of, file_sha256
 from oneledger.publishing.versions import NOT_YET_CURRENT, PARTIAL_PREFIX, current_version, list_versions
+from oneledger.runbooks import page_of
 from oneledger.settings import CITY_TIMEZONE, ConfigurationError, Settings
 from oneledger.sources.connections import is_configured, resolve_connection, variable_of
 from oneledger.warehouse.lock import lock_holder
@@ -32,7 +33,7 @@ _PINNED = re.compile(r"^([A-Za-z0-9_.\-]+)(?:\[[^\]]*\])?==([^\s;\\]+)")
 
 @dataclass(frozen=True)
 class Finding:
-    """One examined thing. A warning does not make the installation unfit."""
+    """One examined thing. A warning does not make the installation unfit; ``runbook``: the page of what is wrong."""
 
     title: str
     is_good: bool
@@ -40,6 +41,7 @@ class Finding:
     remedy: str = ""
     expected: str = ""
     is_warning: bool = False
+    runbook: str = ""
 
     def as_item(self) -> dict[str, Any]:
         """For JSON: with ``problem`` when it is not good."""
@@ -52,20 +54,14 @@ def examine(settings: Settings, *, only_catalogue: bool = False) -> list[Finding
     if only_catalogue:
         title = "来源目录 source catalogue"
         return [*_guarded(lambda: _catalogue(settings), title), *_guarded(lambda: _decisions(settings), title)]
-    examinations: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
-        ("Python", _python),
-        ("软件包 packages", lambda: _packages(settings)),
-        ("来源目录 source catalogue", lambda: _catalogue(settings)),
-        ("连接 connections", lambda: _connections(settings)),
-        ("dbt", lambda: _models(settings)),
-        ("DuckDB", _extensions),
-        ("磁盘 disk", lambda: _disk(settings)),
-        ("端口 port", _port),
-        ("写锁 lock", lambda: _lock(settings)),
-        ("时钟 clock", _clock),
-        ("已发布 published", lambda: _published(settings)),
-    ]
-    return [finding for title, examination in examinations for finding in _guarded(examination, title)]
+    return [finding for name in EXAMINATIONS for finding in _examined(name, settings)]
+
+
+def _examined(name: str, settings: Settings) -> Iterator[Finding]:
+    """The findings of one examination; what is not good says where its runbook is."""
+    title, examination = EXAMINATIONS[name]
+    for finding in _guarded(lambda: examination(settings), title):
+        yield finding if finding.is_good else replace(finding, runbook=page_of(f"doctor:{name}"))
 
 
 def _guarded(examination: Callable[[], Iterator[Finding]], title: str) -> Iterator[Finding]:
@@ -255,3 +251,19 @@ def _published(settings: Settings) -> Iterator[Finding]:
     if left:
         yield Finding(title, False, f"left by a run that was killed: {', '.join(left)}",
                       "The next `oneledger run` finishes or removes it.", is_warning=True)  # fmt: skip
+
+
+# What is examined, in this order: a name that stays (``doctor:<name>`` leads to a runbook), title, examination.
+EXAMINATIONS: dict[str, tuple[str, Callable[[Settings], Iterator[Finding]]]] = {
+    "python": ("Python", lambda _: _python()),
+    "packages": ("软件包 packages", _packages),
+    "catalogue": ("来源目录 source catalogue", _catalogue),
+    "connections": ("连接 connections", _connections),
+    "dbt": ("dbt", _models),
+    "extensions": ("DuckDB", lambda _: _extensions()),
+    "disk": ("磁盘 disk", _disk),
+    "port": ("端口 port", lambda _: _port()),
+    "lock": ("写锁 lock", _lock),
+    "clock": ("时钟 clock", lambda _: _clock()),
+    "published": ("已发布 published", _published),
+}

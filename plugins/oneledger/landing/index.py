@@ -2,7 +2,8 @@
 
 The manifests are the truth; ``landing/<source>/.index.db`` can be deleted and is then made again from
 them. It also remembers the files that were seen in a drop folder and the tags of HTTP answers, so that
-what did not change costs a look.
+what did not change costs a look; and, from the moment at which batches are entered until it is done, which of their
+directories still have to be renamed and which of their outcomes still have to be written.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ create table if not exists answer_tag (
     entity text not null, url text not null, etag text not null, batch_id text not null, primary key (entity, url)
 ) without rowid;
 create table if not exists pending (partial text primary key, final text not null) without rowid;
+create table if not exists outcome_due (record text primary key) without rowid;
 """
 
 
@@ -73,19 +75,29 @@ class BatchHashes:
 
 
 def read_hashes(settings: Settings, source_id: str) -> tuple[list[BatchHashes], set[str]]:
-    """The hashes of all batches as the index knows them, and the paths that are still to be renamed; writes nothing.
+    """The hashes of all batches as the index knows them, and the paths that are still to be renamed.
 
     Raises:
         ValueError: there is no index, or it cannot be read.
     """
     path = settings.landing_dir / source_id / ".index.db"
     try:
-        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=60)) as connection:
-            # What is still to be renamed is read first: it can only have become less by the time of the batches.
-            pending = {str(row[0]) for row in connection.execute("select final from pending")}
-            return [BatchHashes(*row) for row in connection.execute(_HASHES)], pending
+        try:
+            return _hashes_in(path, "ro")
+        except sqlite3.OperationalError:
+            # A process killed within a transaction left its journal, which only one that may write can take back.
+            if not path.with_name(f"{path.name}-journal").exists():
+                raise
+            return _hashes_in(path, "rw")
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read ({error})") from error
+
+
+def _hashes_in(path: Path, mode: str) -> tuple[list[BatchHashes], set[str]]:
+    with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, timeout=60)) as connection:
+        # What is still to be renamed is read first: it can only have become less by the time of the batches.
+        pending = {str(row[0]) for row in connection.execute("select final from pending")}
+        return [BatchHashes(*row) for row in connection.execute(_HASHES)], pending
 
 
 class LandingIndex:
@@ -196,6 +208,18 @@ class LandingIndex:
         self.connection.executemany(
             "insert or replace into pending values (?, ?)", [(str(partial), str(final)) for partial, final in moves]
         )
+
+    def note_due(self, records: Sequence[str]) -> None:
+        """Keep outcome records (JSON), inside the transaction that enters what they tell of, until they are written."""
+        self.connection.executemany("insert or replace into outcome_due values (?)", [(one,) for one in records])
+
+    def due(self) -> list[str]:
+        """The outcome records that a killed process may have left unwritten."""
+        return [str(row[0]) for row in self.connection.execute("select record from outcome_due order by record")]
+
+    def forget_due(self) -> None:
+        """All records that were due are written."""
+        self.connection.execute("delete from outcome_due")
 
     def finish_pending(self) -> int:
         """Carry out renames that a killed process left; returns how many were still to be done."""

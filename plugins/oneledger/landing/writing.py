@@ -58,6 +58,7 @@ class LandingWriter:
 
     def __post_init__(self) -> None:
         self.index.finish_pending()
+        shutil.rmtree(self.settings.scratch_dir / "raw" / self.index.source_id, ignore_errors=True)
         self._head = self.index.chain_head()
 
     def partial_directory(self, entity: Entity, name: str = "") -> Path:
@@ -143,11 +144,15 @@ class LandingWriter:
         self._revisions[entity.id, batch.partition] = (batch.revision, manifest.payload_hash)
         return manifest
 
-    def commit(self) -> list[Manifest]:
+    def commit(self, records: Sequence[str] = ()) -> list[Manifest]:
         """Make every staged batch complete: flush, enter in the index, rename.
 
         A process killed after the index is written leaves the renames to the next one (``pending``); killed
         before, it leaves only partial directories, which the next one removes.
+
+        Args:
+            records: outcome records (JSON) of the batches; they stay due in the index until the caller, who writes
+                them, calls ``index.forget_due``.
         """
         if not self._staged and not self._seen:
             return []
@@ -156,7 +161,8 @@ class LandingWriter:
         for batch, _, _, final in self._staged:
             final.parent.mkdir(parents=True, exist_ok=True)
             batch.raw_final.parent.mkdir(parents=True, exist_ok=True)
-            moves += [(batch.raw_partial, batch.raw_final), (batch.directory, final)]
+            # Whoever admits goes by the raw file, so the manifest that it then reads must be there first.
+            moves += [(batch.directory, final), (batch.raw_partial, batch.raw_final)]
             written += [batch.directory / file.name for file in batch.files]
             written += [batch.directory / MANIFEST_NAME, batch.directory, batch.raw_partial]
         flush_files(written, self.index.folder)
@@ -169,6 +175,7 @@ class LandingWriter:
             for entity_id, seen in self._seen:
                 self.index.remember_files(entity_id, [seen])
             self.index.set_pending(moves)
+            self.index.note_due(records)
         for partial, final in moves:
             partial.rename(final)
         for folder in {final.parent for _, final in moves}:

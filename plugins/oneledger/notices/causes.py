@@ -14,9 +14,10 @@ from oneledger.pipeline.runs import list_runs
 from oneledger.pipeline.verdict import newest_tries
 from oneledger.publishing.versions import current_version
 from oneledger.quality.results import latest_results
+from oneledger.runbooks import code_of_check, code_of_outcome, page_of
 from oneledger.settings import Settings
-from oneledger.warehouse.connection import open_warehouse
 from oneledger.warehouse.lock import lock_holder
+from oneledger.warehouse.reader_copies import has_reader_copies, open_reader_copies
 
 _OPERATORS = "市大数据局数据仓库运维"
 _LISTED = 12
@@ -35,6 +36,7 @@ class Cause:
         owner: who acts.
         remedy: what to do.
         command: shows the whole of it.
+        runbook: the page of ``docs/runbooks`` about it.
         link: a page that shows it, when there is one.
     """
 
@@ -46,6 +48,7 @@ class Cause:
     owner: str
     remedy: str
     command: str
+    runbook: str
     link: str = ""
 
     @property
@@ -58,20 +61,21 @@ class Cause:
 def open_causes(settings: Settings) -> list[Cause]:
     """Everything that stands wrong: the last whole run first, then failed checks, then warnings by check.
 
-    A warning that concerns many entities is one cause. While somebody writes the warehouse its checks cannot be
-    read; then only the runs speak, and nothing counts as recovered (see ``can_tell_recovery``).
+    A warning that concerns many entities is one cause. While somebody writes the warehouse its checks may be half of
+    this run and half of the one before; then only the runs speak, and nothing counts as recovered (see
+    ``can_tell_recovery``).
     """
     causes = _run_causes(settings) + _finding_causes(settings)
     if can_tell_recovery(settings):
-        with open_warehouse(settings, read_only=True) as connection:
-            failing = latest_results(connection, only_failed=True)
+        with open_reader_copies(settings) as copies:
+            failing = latest_results(copies.connection, only_failed=True)
         causes += _check_causes(failing)
     return list({cause.cause_id: cause for cause in causes}.values())
 
 
 def can_tell_recovery(settings: Settings) -> bool:
-    """Whether the checks can be read now; without them an absent cause proves nothing."""
-    return settings.warehouse_path.exists() and lock_holder(settings) is None
+    """Whether the checks are those of a whole run; otherwise an absent cause proves nothing."""
+    return has_reader_copies(settings) and lock_holder(settings) is None
 
 
 def _run_causes(settings: Settings) -> list[Cause]:
@@ -106,6 +110,7 @@ def _run_causes(settings: Settings) -> list[Cause]:
                 owner=_OPERATORS,
                 remedy=first["remedy"] or "oneledger status",
                 command=f"oneledger runs show {first['run_id']}",
+                runbook=page_of(code_of_outcome(first)),
             )
         )
     if last["verdict"] == "not_published" and not failed and lock_holder(settings) is None:
@@ -119,6 +124,7 @@ def _run_causes(settings: Settings) -> list[Cause]:
                 owner=_OPERATORS,
                 remedy="the process was killed or the machine stopped; run again, it goes on where it stopped",
                 command=f"oneledger runs show {last['run_id']}",
+                runbook=page_of("situation:killed"),
             )
         )
     return causes
@@ -139,6 +145,7 @@ def _finding_causes(settings: Settings) -> list[Cause]:
             owner=row["office"],
             remedy="数据再次未达目标，请责任处室整改 the data miss the target again; the office mends it",
             command=f"oneledger findings show {row['finding_number']}",
+            runbook=page_of("finding:reopened"),
         )
         for row in finding_states(settings, version).values()
         if row["state"] == "reopened"
@@ -162,6 +169,7 @@ def _check_causes(failing: Sequence[Mapping[str, Any]]) -> list[Cause]:
                 owner=result["owner"],
                 remedy=f"{result['remedy_zh']} {result['remedy_en']}",
                 command=f"oneledger checks --history {result['check_id']} --entity {result['entity']}",
+                runbook=page_of(code_of_check(result["check_id"])),
             )
         )
     for check_id, results in warnings.items():
@@ -178,6 +186,7 @@ def _check_causes(failing: Sequence[Mapping[str, Any]]) -> list[Cause]:
                 owner=", ".join(dict.fromkeys(str(one["owner"]) for one in results)),
                 remedy=f"{first['remedy_zh']} {first['remedy_en']}",
                 command=f"oneledger checks --history {check_id}",
+                runbook=page_of(code_of_check(check_id)),
             )
         )
     return causes

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 
+from oneledger.redacting import guard_logger, without_secrets
 from oneledger.settings import ConfigurationError
 from oneledger.sources.connections import Connection, is_configured, resolve_connection
 
@@ -24,6 +25,8 @@ MAIL_CONNECTION = "oneledger_notice_mail"
 WEBHOOK_CONNECTION = "oneledger_notice_webhook"
 CONNECTIONS = (MAIL_CONNECTION, WEBHOOK_CONNECTION)
 _TIMEOUT_SECONDS = 15
+# It writes the whole address of each request, query and all.
+guard_logger("httpx")
 
 
 class NotSentError(Exception):
@@ -100,8 +103,10 @@ def _mail(connection: Connection) -> Channel:
                 if connection.login:
                     server.login(connection.login, connection.password)
                 server.send_message(mail)
-        except (OSError, smtplib.SMTPException) as error:
-            raise NotSentError(f"mail to {connection.host}:{port}: {type(error).__name__}: {error}") from error
+        except (OSError, smtplib.SMTPException, UnicodeError) as error:
+            # A server may repeat the login that it refuses, in base64 as it came.
+            said = without_secrets(str(error))
+            raise NotSentError(f"mail to {connection.host}:{port}: {type(error).__name__}: {said}") from error
 
     return Channel("mail", ", ".join(receivers), send)
 
@@ -113,19 +118,22 @@ def _webhook(connection: Connection) -> Channel:
     query = urlencode({key: value for key, value in connection.extra.items() if key != "form"})
     url = connection.base_url() + (f"?{query}" if query else "")
     headers = {"Authorization": f"Bearer {connection.password}"} if connection.password else {}
+    parts = urlsplit(url)
+    host = f"{parts.scheme}://{parts.netloc}"
 
     def send(message: Message) -> None:
         try:
-            answer = httpx.post(url, json=_FORMS[form](message), headers=headers, timeout=_TIMEOUT_SECONDS)
+            answer = httpx.post(url, json=_FORMS[form](message), headers=headers, timeout=_TIMEOUT_SECONDS,
+                                follow_redirects=False)  # fmt: skip
             answer.raise_for_status()
         except httpx.HTTPError as error:
-            # Neither query nor header is repeated: they may hold a secret.
+            # Neither path, query nor header is repeated: robots have their token there.
             problem = type(error).__name__
             if isinstance(error, httpx.HTTPStatusError):
                 problem = f"answered {error.response.status_code}"
-            raise NotSentError(f"webhook {connection.base_url()}: {problem}") from error
+            raise NotSentError(f"webhook {host}: {problem}") from error
 
-    return Channel("webhook", connection.base_url(), send)
+    return Channel("webhook", host, send)
 
 
 def _own_form(message: Message) -> dict[str, Any]:

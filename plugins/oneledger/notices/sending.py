@@ -150,6 +150,7 @@ def _message(cause: Cause, state: str) -> Message:
             ("责任 who acts", cause.owner),
             ("处理 what to do", cause.remedy),
             ("查看 look", cause.command),
+            ("手册 runbook", f"oneledger runbook {cause.runbook}"),
             ("链接 link", cause.link),
         ),
     )

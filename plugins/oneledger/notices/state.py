@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from oneledger.locks.register import NOTICES
 from oneledger.settings import Settings
 
 KEPT_LINES = 1_000
@@ -34,9 +34,7 @@ def open_state(settings: Settings) -> Iterator[dict[str, OpenNotice]]:
     One process at a time: tasks of two DAGs that fail together do not tell the same cause twice.
     """
     folder = settings.notices_dir
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with NOTICES.held(settings, run_id="notices", step="send"):
         state = read_state(settings)
         try:
             yield state

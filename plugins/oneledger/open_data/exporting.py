@@ -27,6 +27,7 @@ from oneledger.open_data.suppression import rows_sql, totals_sql
 from oneledger.publishing.content import quote
 from oneledger.publishing.lineage_basis import FOLDER, MODELS_FILE
 from oneledger.publishing.query import open_version
+from oneledger.publishing.spreadsheet_text import harmless_array
 from oneledger.publishing.versions import PublishedVersion
 from oneledger.settings import ConfigurationError, Settings
 
@@ -178,7 +179,7 @@ def _write(
         pa.parquet.ParquetWriter(folder / paths["parquet"], reader.schema, compression="zstd") as parquet,
     ):
         for batch in reader:
-            csv.write_batch(batch)
+            csv.write_batch(pa.record_batch([harmless_array(column) for column in batch.columns], schema=batch.schema))
             parquet.write_batch(batch)
             rows_count += batch.num_rows
     about = described.get(table.table, {})

@@ -8,6 +8,7 @@ from typing import Any
 
 from oneledger.open_data.listing import OpenData, PublicTable, SuppressionRule
 from oneledger.open_data.suppression import MISSING_ROWS, ROWS, STATUS, STATUSES, TOTAL_STATUSES
+from oneledger.publishing.spreadsheet_text import RULE_EN, RULE_ZH
 from oneledger.publishing.versions import PublishedVersion
 
 _TYPES = {
@@ -104,6 +105,7 @@ def _resource(one: Resource, file_format: str, listed: OpenData) -> dict[str, An
             {
                 "encoding": "utf-8",
                 "dialect": {"delimiter": ",", "lineTerminator": "\n", "quoteChar": '"', "doubleQuote": True},
+                "formulas": {"zh": RULE_ZH, "en": RULE_EN},
             }
             if is_csv
             else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import shutil
 import time
 import traceback
@@ -15,13 +16,16 @@ from typing import Any
 import duckdb
 
 from oneledger.catalogue import Entity, Source, remedy_of, worded
+from oneledger.disk_space import is_disk_full
 from oneledger.landing import PARTIAL_PREFIX, LandedFile, LandingWriter, NewBatch
-from oneledger.outcomes import Outcome, record_outcome, utc_now
+from oneledger.outcomes import Outcome, is_recorded, record_outcome, utc_now
 from oneledger.raw import Converted, convert, raw_path
 from oneledger.raw.door_checks import check_rows
+from oneledger.raw.personal_data_door import find_personal_data, mask_payload, refusal_of
 from oneledger.raw.watermarks import brings_nothing_new, newest_change
 from oneledger.settings import Settings
 from oneledger.sources import Received, RefusalError, Waiting
+from oneledger.time_left import TimeLeft
 
 Progress = Callable[[str, str, str, int | None], None]
 
@@ -47,6 +51,7 @@ class DeliveryTaker:
     _started_at: dt.datetime = field(default_factory=utc_now)
     _rows: int = 0
     _told_at: float = -1.0
+    _left: TimeLeft = field(default_factory=TimeLeft)
 
     @contextmanager
     def attempt(self, entity: Entity, file: str | None = None) -> Iterator[None]:
@@ -58,11 +63,17 @@ class DeliveryTaker:
         except RefusalError as error:
             self._fail(entity, error.message, error.remedy, {**what, **error.detail})
         except OSError as error:
+            if is_disk_full(error):
+                raise  # every other entity would fail as well, and no outcome could be written
             self._fail(
-                entity, f"{file or entity.full_id}: {error}",
-                "Check the disk (space, permissions) and the path, then start again.", what,
-            )  # fmt: skip
+                entity,
+                f"{file or entity.full_id}: {error}",
+                "Check the disk (space, permissions) and the path, then start again.",
+                what,
+            )
         except Exception as error:
+            if is_disk_full(error):
+                raise
             # A fault of ours in one entity must not keep the others from being read; the trace is in the record.
             self._fail(
                 entity, f"{file or entity.full_id}: {type(error).__name__}: {error}",
@@ -86,9 +97,17 @@ class DeliveryTaker:
         names = [file.name for file in received.files]
         try:
             self._refuse_same_file(entity, received)
-            converted = convert(
-                self.connection, self.settings, self.source, entity, batch_id, received.directory, names, partial
-            )
+            converted = self._convert(entity, received, batch_id, partial)
+            masked = self._without_personal_data(entity, received, partial, converted)
+            if masked is not received:
+                received = masked
+                if self.writer.is_unchanged(entity, partition, [file.sha256 for file in received.files]):
+                    partial.unlink()
+                    newest = self._newest(entity, partition)[1]
+                    self._drop(entity, received, newest, "holds, once masked, what is landed already")
+                    return
+                converted = self._convert(entity, received, batch_id, partial)
+                self._without_personal_data(entity, received, partial, converted, is_masked=True)
             converted.warnings = [
                 *received.warnings, *self._same_file(entity, received), *converted.warnings,
                 *_check_counts(entity, received, converted),
@@ -148,24 +167,40 @@ class DeliveryTaker:
             if entity.id not in told:
                 self._fail(entity, message, remedy, getattr(error, "detail", {}))
 
-    def counting(self, entity: Entity) -> Callable[[int], None]:
-        """A progress function for the connector."""
-        return lambda rows: self._tell(entity, "reading", rows)
+    def counting(self, entity: Entity) -> Callable[[int, int | None], None]:
+        """A progress function for the connector: rows so far, and all rows when the source says how many there are."""
+        left = TimeLeft()
+        return lambda rows, of: self._tell(entity, f"reading{left.words(rows, of)}", rows)
 
     def commit_when_full(self, entity: Entity, number: int, of: int) -> None:
         """Commit when enough batches are staged; says how far it is."""
         if self.writer.staged_count >= _BATCHES_AT_A_TIME:
             self.commit()
-        self._tell(entity, f"taken {number} of {of} deliveries", self._rows)
+        if number == 1:
+            self._left = TimeLeft()
+        self._tell(entity, f"taken {number} of {of} deliveries{self._left.words(number, of)}", self._rows)
 
     def commit(self) -> None:
         """Make the staged batches complete and record their outcomes."""
-        self.writer.commit()
+        for outcome in self._waiting_for_commit:
+            outcome.ended_at = outcome.ended_at or utc_now()
+        self.writer.commit([json.dumps(one.to_json(), ensure_ascii=False) for one in self._waiting_for_commit])
         is_few = len(self._waiting_for_commit) <= _OUTCOMES_FLUSHED_ONE_BY_ONE
         for outcome in self._waiting_for_commit:
             # Many at once are not worth a flush each: should the machine stop now, the manifests tell the same.
             self.outcomes.append(record_outcome(outcome, self.settings.outcomes_dir, is_flushed=is_few))
+        if self._waiting_for_commit:
+            self.writer.index.forget_due()
         self._waiting_for_commit.clear()
+
+    def record_due(self) -> None:
+        """Write the outcomes of batches that a process completed and was killed before it could tell of them."""
+        for text in (due := self.writer.index.due()):
+            outcome = Outcome.from_json(json.loads(text))
+            if not is_recorded(outcome, self.settings.outcomes_dir):
+                record_outcome(outcome, self.settings.outcomes_dir)
+        if due:
+            self.writer.index.forget_due()
 
     def record(self, outcome: Outcome) -> None:
         """Record an outcome that does not depend on a commit."""
@@ -218,6 +253,28 @@ class DeliveryTaker:
         if now - self._told_at >= 1:
             self._told_at = now
             self.progress(self.source.id, entity.id, message, rows)
+
+    def _convert(self, entity: Entity, received: Received, batch_id: str, target: Path) -> Converted:
+        names = [file.name for file in received.files]
+        return convert(self.connection, self.settings, self.source, entity, batch_id, received.directory, names, target)
+
+    def _without_personal_data(
+        self, entity: Entity, received: Received, raw: Path, converted: Converted, *, is_masked: bool = False
+    ) -> Received:
+        """The delivery as it may land: as it is, or masked.
+
+        Raises:
+            RefusalError: it holds personal data, and the catalogue does not mask it or masking did not help.
+        """
+        found = find_personal_data(self.connection, entity, raw, converted.around)
+        if not found:
+            return received
+        if entity.decisions.personal_data == "mask" and self.source.connector != "workbook" and not is_masked:
+            masked = mask_payload(self.connection, entity, received, raw, found)
+            if masked is not received:
+                return masked
+        why = ", for it could not be masked" if entity.decisions.personal_data == "mask" else ""
+        raise refusal_of(entity, received, found, why)
 
     def _refuse_same_file(self, entity: Entity, received: Received) -> None:
         if entity.decisions.same_file_again != "refuse":

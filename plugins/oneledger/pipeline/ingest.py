@@ -75,7 +75,7 @@ def ingest_source(
         with source_lock(settings, source.id, run_id):
             outcomes = _ingest_locked(source, wanted, settings, catalogue, run_id, progress, is_anew, between)
     except SourceBusyError as error:
-        outcome = Outcome(run_id, "extract", "failed", source.id, message=str(error), remedy=error.remedy)
+        outcome = Outcome(run_id, "extract", "failed", source.id, message=error.problem, remedy=error.remedy)
         return [record_outcome(outcome, settings.outcomes_dir)]
     problem = tell_ingest(settings, source, run_id, outcomes).record_problem(settings, run_id, "load_raw")
     return [*outcomes, problem] if problem else outcomes
@@ -96,6 +96,7 @@ def _ingest_locked(
         with raw_connection(settings) as connection:
             writer = LandingWriter(settings, index)
             taker = DeliveryTaker(settings, source, run_id, writer, connection, progress, is_anew, between)
+            taker.record_due()
             _remake_missing(taker, catalogue, wanted)
             try:
                 resolved = resolve_connection(source.connection)

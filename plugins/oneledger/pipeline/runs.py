@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from oneledger.audit.anchors import current_anchor
+from oneledger.locks.register import WRITER, held_now
 from oneledger.outcomes import read_outcomes, utc_now
 from oneledger.pipeline.verdict import newest_tries, verdict_of, what_is_missing
 from oneledger.pipeline.withheld import dates_of, grouped_parts, withheld_parts
 from oneledger.publishing.versions import current_version
 from oneledger.quality.results import latest_results
+from oneledger.runbooks import code_of_check, code_of_outcome, page_of
 from oneledger.settings import ConfigurationError, Settings
-from oneledger.warehouse.connection import open_warehouse
-from oneledger.warehouse.lock import lock_holder
+from oneledger.warehouse.reader_copies import has_reader_copies, open_reader_copies
 
 _COUNTS = ("received", "accepted", "quarantined", "superseded")
 _STARTED = re.compile(r"\d{8}T\d{6}")
@@ -86,16 +87,18 @@ def status(settings: Settings) -> dict[str, Any]:
     """What is published and how old it is, how the last run ended, what is wrong, who should act and how.
 
     Returns:
-        ``{ok, published, last_run, lock, anchor, items}``; an item has ``name``, ``ok``, ``value`` and, when not ok,
-        ``problem``, ``expected``, ``remedy``; warnings have ``ok`` true and ``is_warning``.
+        ``{ok, published, last_run, lock, locks, anchor, items}``; an item has ``name``, ``ok``, ``value`` and, when
+        not ok, ``problem``, ``expected``, ``remedy`` and ``runbooks`` (pages of ``docs/runbooks``); warnings have
+        ``ok`` true and ``is_warning``. ``lock`` is who writes the warehouse, ``locks`` every lock that is held, with
+        its holder.
     """
     items = [_published_item(settings)]
     runs = [one for one in list_runs(settings) if one["is_whole"]]
     if runs:
         items.append(_last_run_item(runs[0]))
-    holder = lock_holder(settings)
-    items.append({"name": "lock", "ok": True, "value": str(holder) if holder else "nobody writes"})
-    if settings.warehouse_path.exists() and holder is None:
+    locks = held_now(settings)
+    items += _lock_items(locks)
+    if has_reader_copies(settings):
         items += _check_items(settings)
     items += _withheld_items(settings)
     published = current_version(settings)
@@ -104,10 +107,22 @@ def status(settings: Settings) -> dict[str, Any]:
         "published": published.version if published else None,
         "as_of_on": published.as_of_on if published else None,
         "last_run": runs[0] if runs else None,
-        "lock": holder.__dict__ if holder else None,
+        "lock": next((one["holder"].to_json() for one in locks if one["name"] == WRITER.name), None),
+        "locks": [{**one, "path": str(one["path"]), "holder": one["holder"].to_json()} for one in locks],
         "anchor": current_anchor(settings),
         "items": items,
     }
+
+
+def _lock_items(locks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One item for each lock that is held; the first always speaks of the warehouse."""
+    writer = next((one for one in locks if one["name"] == WRITER.name), None)
+    items = [{"name": "lock", "ok": True, "value": str(writer["holder"]) if writer else "nobody writes"}]
+    for one in locks:
+        if one is not writer:
+            name = f"lock: {one['title_zh']} {one['title_en']}{f' {part}' if (part := one['part']) else ''}"
+            items.append({"name": name, "ok": True, "value": str(one["holder"])})
+    return items
 
 
 def _run(run_id: str, records: list[dict[str, Any]]) -> dict[str, Any]:
@@ -130,7 +145,8 @@ def _run(run_id: str, records: list[dict[str, Any]]) -> dict[str, Any]:
         "missing": what_is_missing(records),
         "problems": [
             {"step": record["step"], "source": record["source"], "entity": record["entity"],
-             "message": record["message"], "remedy": record["remedy"]}
+             "message": record["message"], "remedy": record["remedy"],
+             "failure": code_of_outcome(record), "runbook": page_of(code_of_outcome(record))}
             for record in newest_tries(records)
             if record["verdict"] == "failed"
         ],
@@ -151,6 +167,7 @@ def _published_item(settings: Settings) -> dict[str, Any]:
             "problem": "尚未发布任何版本 nothing is published",
             "expected": "a version under published/current",
             "remedy": "oneledger run",
+            "runbooks": [page_of("verdict:not_published")],
         }
     hours = (utc_now() - published.created_at).total_seconds() / 3600
     return {
@@ -171,6 +188,7 @@ def _last_run_item(last: Mapping[str, Any]) -> dict[str, Any]:
             "expected": "every source delivered, both gates open, a version published",
             "remedy": "; ".join(dict.fromkeys(one["remedy"] for one in problems[:5] if one["remedy"]))
             or f"oneledger runs show {last['run_id']}; then oneledger run",
+            "runbooks": list(dict.fromkeys(one["runbook"] for one in problems)) or [page_of("situation:killed")],
         }
     return item
 
@@ -189,6 +207,7 @@ def _withheld_items(settings: Settings) -> list[dict[str, Any]]:
                 "problem": f"{first['reason_zh']} {first['reason_en']}{f': {dates}' if dates else ''}",
                 "expected": "whole and fresh",
                 "remedy": f"{first['owner']}: {first['remedy_zh']} {first['remedy_en']}",
+                "runbooks": [page_of(f"withheld:{first['kind']}")],
                 "since_on": min((part["since_on"] for part in parts if part["since_on"]), default=None),
             }
         )
@@ -196,8 +215,9 @@ def _withheld_items(settings: Settings) -> list[dict[str, Any]]:
 
 
 def _check_items(settings: Settings) -> list[dict[str, Any]]:
-    with open_warehouse(settings, read_only=True) as connection:
-        failing = latest_results(connection, only_failed=True)
+    # The copies, never the warehouse itself: who reads that would keep the nightly from writing it.
+    with open_reader_copies(settings) as copies:
+        failing = latest_results(copies.connection, only_failed=True)
     return [
         {
             "name": f"{result['check_id']}: {result['entity']}",
@@ -207,6 +227,7 @@ def _check_items(settings: Settings) -> list[dict[str, Any]]:
             "problem": f"{result['title_zh']} {result['title_en']}: {result['observed']}",
             "expected": result["expected"],
             "remedy": f"{result['owner']}: {result['remedy_zh']} {result['remedy_en']}",
+            "runbooks": [page_of(code_of_check(result["check_id"]))],
             "since": result["since"],
         }
         for result in failing

@@ -18,6 +18,7 @@ import pyarrow.parquet
 from oneledger.audit.anchors import anchor_of_version
 from oneledger.publishing.content import quote
 from oneledger.publishing.query import column_descriptions, find_table, open_version, read_only_statement, run_query
+from oneledger.publishing.spreadsheet_text import harmless_sql, runs_sql
 from oneledger.publishing.versions import PublishedVersion
 from oneledger.settings import ConfigurationError, Settings
 
@@ -25,8 +26,6 @@ Format = Literal["csv", "parquet", "xlsx"]
 FORMATS: tuple[Format, ...] = ("csv", "parquet", "xlsx")
 XLSX_ROW_LIMIT = 1_048_575
 _ROWS_A_BATCH = 50_000
-# A cell that starts with one of these is run as a formula by Excel and WPS when a CSV is opened.
-_FORMULA_START = r"^[=+\-@\t\r]"
 _WIDEST_COLUMN = 60
 
 
@@ -121,14 +120,10 @@ def _write_csv(
 ) -> tuple[int, int]:
     columns = _columns(connection, query)
     texts = [name for name, kind in columns if kind == "VARCHAR"]
-    dangerous = " + ".join(f"count(*) filter (regexp_matches({quote(one)}, '{_FORMULA_START}'))" for one in texts)
+    dangerous = " + ".join(f"count(*) filter ({runs_sql(quote(one))})" for one in texts)
     escaped = connection.execute(f"select {dangerous or '0'} from ({query})").fetchall()[0][0]
     select = ", ".join(
-        f"case when regexp_matches({quote(name)}, '{_FORMULA_START}') then '''' || {quote(name)}"
-        f" else {quote(name)} end as {quote(name)}"
-        if name in texts
-        else quote(name)
-        for name, _ in columns
+        f"{harmless_sql(quote(name))} as {quote(name)}" if name in texts else quote(name) for name, _ in columns
     )
     rows = 0
     reader = _batches(connection, f"select {select} from ({query})")

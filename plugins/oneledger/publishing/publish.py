@@ -2,8 +2,9 @@
 
 The order makes a kill harmless at any instant. A folder named ``.partial-*`` is worthless and removed by
 the next start. A complete folder that still holds ``.not-yet-current`` was allowed by both gates: the next
-start seals it, if that was not done, and points ``current`` at it. ``control.pending_date`` is emptied last; dates
-that stay in it are only compared once more.
+start seals it, if that was not done, and points ``current`` at it. ``control.pending_date`` is emptied last, in one
+transaction with the outcome that says what was published; dates that stay in it are only compared once more, and a
+version whose outcome is missing gets it from the publication that follows.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from typing import Any
 
 import duckdb
 
-from oneledger.audit.seals import is_sealed, present_anchor, seal_rules, seal_version
+from oneledger.audit.seals import files_as_sealed, is_sealed, present_anchor, seal_rules, seal_version
 from oneledger.audit.signing import signing_key
 from oneledger.lineage.openlineage.publish_events import tell_publish
 from oneledger.outcomes import Outcome, record_outcome
-from oneledger.publishing.build import finish_manifest, sync, write_version
+from oneledger.publishing.build import Progress, finish_manifest, silent, sync, write_version
 from oneledger.publishing.evaluation_basis import is_input
 from oneledger.publishing.lineage_basis import FOLDER as LINEAGE_DIR
 from oneledger.publishing.lineage_basis import SEMANTIC_MANIFEST_FILE, described_alike
-from oneledger.publishing.published_state import note_published
+from oneledger.publishing.published_state import note_published, noted_version
 from oneledger.publishing.versions import (
     CURRENT,
     NOT_YET_CURRENT,
@@ -44,8 +45,13 @@ class PublishRefusedError(Exception):
     """The gates do not allow this state of the warehouse to be published; the published version stays."""
 
 
-def publish(settings: Settings, *, run_id: str) -> PublishedVersion:
+def publish(settings: Settings, *, run_id: str, progress: Progress = silent) -> PublishedVersion:
     """Publish the marts as a new version, unless its content equals that of the current one.
+
+    Args:
+        settings: where the warehouse and the versions lie.
+        run_id: the run that the outcome belongs to.
+        progress: told one line a table and month that is looked at.
 
     Returns:
         The new version, or the current one with ``is_unchanged`` when there is nothing new to publish.
@@ -61,21 +67,13 @@ def publish(settings: Settings, *, run_id: str) -> PublishedVersion:
         with writer_lock(settings, run_id=run_id, step="publish"):
             recover(settings)
             with open_warehouse(settings) as connection:
-                version = _publish(connection, settings, run_id)
+                version = _publish(connection, settings, outcome, progress)
     except Exception as error:
         outcome.message = f"{type(error).__name__}: {error}"
         outcome.remedy = "The version published before stays in place. Mend what the message names and run again."
         record_outcome(outcome, settings.outcomes_dir)
         raise
-    outcome.verdict = "unchanged" if version.is_unchanged else "good"
-    outcome.business_on = version.as_of_on
-    outcome.accepted_count = sum(table["rows_count"] for table in version.manifest["tables"])
-    outcome.message = (
-        f"nothing differs from version {version.version}" if version.is_unchanged else f"version {version.version}"
-    )
-    outcome.detail = {
-        "version": version.version, "content_hash": version.content_hash, "anchor": present_anchor(settings)
-    }  # fmt: skip
+    _fill(outcome, settings, version)
     if not version.is_unchanged:
         tell_publish(settings, run_id, version.version, version.manifest, outcome.started_at).note_in(outcome)
     record_outcome(outcome, settings.outcomes_dir)
@@ -109,7 +107,11 @@ def recover(settings: Settings) -> PublishedVersion | None:
     return newest
 
 
-def _publish(connection: duckdb.DuckDBPyConnection, settings: Settings, run_id: str) -> PublishedVersion:
+def _publish(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, outcome: Outcome, progress: Progress
+) -> PublishedVersion:
+    """``outcome`` is filled and kept in the warehouse in the transaction after which nothing is pending."""
+    run_id = outcome.run_id
     closed = closed_gates(connection)
     if closed:
         raise PublishRefusedError(
@@ -118,9 +120,19 @@ def _publish(connection: duckdb.DuckDBPyConnection, settings: Settings, run_id: 
         )
     load_outcomes(connection, settings.outcomes_dir)
     previous = current_version(settings)
+    if previous:
+        _record_late(connection, settings, previous, run_id)
     partial = settings.published_dir / f"{PARTIAL_PREFIX}{run_id}"
     partial.mkdir(parents=True)
-    manifest = write_version(connection, settings, partial, run_id=run_id, previous=previous)
+    try:
+        manifest = write_version(
+            connection, settings, partial, run_id=run_id, previous=previous,
+            is_as_sealed=files_as_sealed(settings, previous) if previous else lambda _: False, progress=progress,
+        )  # fmt: skip
+    except Exception:
+        # When the disk was full, half a version must not keep it full.
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
     manifest["gates"] = _answers_of_gates(connection)
     if (
         previous
@@ -129,9 +141,10 @@ def _publish(connection: duckdb.DuckDBPyConnection, settings: Settings, run_id: 
         and described_alike(previous.path, partial)
     ):
         shutil.rmtree(partial)
-        note_published(connection, settings, previous.version)
+        unchanged = PublishedVersion(previous.version, previous.path, previous.manifest, is_unchanged=True)
+        note_published(connection, settings, previous.version, [_fill(outcome, settings, unchanged)])
         seal_rules(settings, previous)
-        return PublishedVersion(previous.version, previous.path, previous.manifest, is_unchanged=True)
+        return unchanged
     # What had been sealed before: a version whose seal is gone from the ledger is not one from before there were seals.
     manifest["anchor_before"] = present_anchor(settings)
     manifest["version"] = _version_name(settings, manifest["created_at"], manifest["content_hash"])
@@ -142,8 +155,41 @@ def _publish(connection: duckdb.DuckDBPyConnection, settings: Settings, run_id: 
     version = read_version(folder)
     seal_version(settings, version, previous)
     _make_current(settings, version)
-    note_published(connection, settings, version.version)
+    note_published(connection, settings, version.version, [_fill(outcome, settings, version)])
     return version
+
+
+def _fill(outcome: Outcome, settings: Settings, version: PublishedVersion) -> Outcome:
+    """Say in the outcome of a publication what it put in place, or that nothing differs."""
+    outcome.verdict = "unchanged" if version.is_unchanged else "good"
+    outcome.business_on = version.as_of_on
+    outcome.accepted_count = sum(table["rows_count"] for table in version.manifest["tables"])
+    outcome.message = (
+        f"nothing differs from version {version.version}" if version.is_unchanged else f"version {version.version}"
+    )
+    outcome.detail = {
+        "version": version.version, "content_hash": version.content_hash, "anchor": present_anchor(settings)
+    }  # fmt: skip
+    return outcome
+
+
+def _record_late(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, current: PublishedVersion, run_id: str
+) -> None:
+    """Record the publication of a version whose process was killed after the version stood and before it said so."""
+    if noted_version(connection) == current.version:
+        return
+    run = str(current.manifest["run_id"])
+    known = connection.execute(
+        "select 1 from control.outcome where run_id = ? and step = 'publish' and verdict <> 'failed'"
+        " union all select 1 from control.outcome_due where run_id = ? and step = 'publish'",
+        [run, run],
+    ).fetchone()
+    if known is None:
+        outcome = Outcome(run_id=run, step="publish", verdict="good", started_at=current.created_at)
+        _fill(outcome, settings, current)
+        outcome.message += f"; said by run {run_id}, for the process that made it was killed before it could"
+        record_outcome(outcome, settings.outcomes_dir)
 
 
 def _answers_of_gates(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
+from oneledger.outcomes import Outcome
 from oneledger.publishing.build import hash_of_files, published_models
 from oneledger.publishing.versions import current_version
 from oneledger.quality.gate_state import closed_gates, warehouse_state
@@ -11,6 +12,7 @@ from oneledger.settings import Settings
 from oneledger.warehouse.connection import open_warehouse
 from oneledger.warehouse.control import create_control_tables
 from oneledger.warehouse.evaluation_runs import decisions_hash
+from oneledger.warehouse.outcomes_due import note_outcomes_due
 
 _TABLE = (
     "control.published_state (version varchar, state varchar, models_hash varchar, expectations_hash varchar,"
@@ -18,15 +20,25 @@ _TABLE = (
 )
 
 
-def note_published(connection: duckdb.DuckDBPyConnection, settings: Settings, version: str) -> None:
-    """Nothing is pending any more: ``version`` holds what the warehouse holds now."""
+def note_published(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, version: str, outcomes: list[Outcome] | None = None
+) -> None:
+    """Nothing is pending any more: ``version`` holds what the warehouse holds now, and the outcomes are due."""
     connection.execute("begin transaction")
     connection.execute(f"create or replace table {_TABLE}")
     connection.execute(
         "insert into control.published_state values (?, ?, ?, ?, ?)", [version, *_present(connection, settings)]
     )
     connection.execute("delete from control.pending_date")
+    note_outcomes_due(connection, outcomes or [])
     connection.execute("commit")
+
+
+def noted_version(connection: duckdb.DuckDBPyConnection) -> str | None:
+    """The version that ``note_published`` noted last."""
+    connection.execute(f"create table if not exists {_TABLE}")
+    noted = connection.execute("select version from control.published_state").fetchone()
+    return str(noted[0]) if noted else None
 
 
 def is_all_published(settings: Settings) -> bool:

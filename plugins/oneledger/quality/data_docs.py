@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from oneledger.locks.register import DATA_DOCS
 from oneledger.quality.personal_data import masked
 from oneledger.quality.results import results_of_run, trends
 from oneledger.quality.session import warm_up
@@ -48,7 +49,13 @@ def build_data_docs(settings: Settings, *, rendered_runs: int = RENDERED_RUNS) -
 
     Raises:
         ConfigurationError: there is no warehouse.
+        BusyError: another process makes it, or writes the warehouse.
     """
+    with DATA_DOCS.held(settings, run_id="data docs", step="make"):
+        return _build(settings, rendered_runs)
+
+
+def _build(settings: Settings, rendered_runs: int) -> DataDocs:
     folder = settings.reports_dir / FOLDER
     runs_folder = folder / "runs"
     runs_folder.mkdir(parents=True, exist_ok=True)

@@ -99,10 +99,10 @@ def warehouse_url(settings: Settings) -> str:
     The options equal those of ``oneledger.warehouse.connection``: DuckDB refuses a second connection of
     one process to one file under other options.
     """
-    from oneledger.warehouse.connection import duckdb_config
+    from oneledger.warehouse.connection import WAREHOUSE, duckdb_config
 
     options = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in
-               duckdb_config(settings).items()}  # fmt: skip
+               duckdb_config(settings, WAREHOUSE).items()}  # fmt: skip
     return URL.create(
         "duckdb+oneledger", database=str(settings.warehouse_path), query={"access_mode": "READ_ONLY", **options}
     ).render_as_string(hide_password=False)

@@ -36,6 +36,7 @@ from oneledger.quality.results import record_results
 from oneledger.quality.session import CheckSession, ExpectationError, Judgement, open_session
 from oneledger.quality.tolerated import apply_tolerations, load_tolerations
 from oneledger.settings import ConfigurationError, Settings
+from oneledger.warehouse.lock import writer_lock
 
 _SHOWN_ROWS = 3
 
@@ -55,21 +56,25 @@ def run_gate(
     Raises:
         ConfigurationError: an expectation file is wrong.
         ExpectationError: a check cannot be evaluated; that is a fault of the check.
+        WriterBusyError: another process writes the warehouse.
     """
-    outcome = Outcome(run_id=run_id, step="gate_sources" if gate == "sources" else "gate_marts", verdict="failed")
+    step = "gate_sources" if gate == "sources" else "gate_marts"
+    outcome = Outcome(run_id=run_id, step=step, verdict="failed")
     try:
         folder = settings.project_root / "expectations"
         checks = load_checks(folder, gate)
         tolerations = load_tolerations(folder / "tolerated.yml")
         published = current_version(settings)
-        with open_session(settings) as session:
-            # Importing Great Expectations takes longer than most gates and is no work on the data.
-            outcome.started_at = utc_now()
-            as_of = prepare(session, settings, catalogue, published, sources)
-            changed = changed_rows(session, catalogue)
-            results = Judge(gate, session, catalogue, changed).results(checks)
-        results = apply_tolerations(results, tolerations, as_of or settings.business_date())
-        report = record_results(settings, GateReport(gate, run_id, as_of, tuple(results)))
+        # What is judged is what the answer stands for: nobody writes between the two.
+        with writer_lock(settings, run_id=run_id, step=step):
+            with open_session(settings) as session:
+                # Importing Great Expectations takes longer than most gates and is no work on the data.
+                outcome.started_at = utc_now()
+                as_of = prepare(session, settings, catalogue, published, sources)
+                changed = changed_rows(session, catalogue)
+                results = Judge(gate, session, catalogue, changed).results(checks)
+            results = apply_tolerations(results, tolerations, as_of or settings.business_date())
+            report = record_results(settings, GateReport(gate, run_id, as_of, tuple(results)))
     except Exception as error:
         outcome.message = f"{type(error).__name__}: {error}"
         outcome.remedy = "The gate could not be run. Correct what the message names and run again."

@@ -14,7 +14,7 @@ from duckdb import DuckDBPyConnection as Connection
 
 from oneledger.quality.row_rules import DUPLICATE_RULE_ID
 from oneledger.settings import Settings
-from oneledger.warehouse.connection import open_warehouse
+from oneledger.warehouse.reader_copies import open_reader_copies
 
 
 @dataclass(frozen=True)
@@ -146,8 +146,8 @@ def _side_by_side(row: dict[str, Any], of_key: list[dict[str, Any]]) -> list[dic
 
 def _read(source: Settings | Connection, sql: str, parameters: list[Any]) -> list[dict[str, Any]]:
     if isinstance(source, Settings):
-        with open_warehouse(source, read_only=True) as connection:
-            return _read(connection, sql, parameters)
+        with open_reader_copies(source) as copies:
+            return _read(copies.connection, sql, parameters)
     cursor = source.execute(sql, parameters)
     names = [column[0] for column in cursor.description or []]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from oneledger.catalogue import Column, Entity, Reference, Rule
-from oneledger.quality.personal_data import PERSONAL_DATA_RULE_ID, forbidden_kinds, holds_personal_data
+from oneledger.quality.personal_data import PERSONAL_DATA_RULE_ID, TITLES, forbidden_kinds, holds_personal_data
 from oneledger.warehouse.column_typing import Markers, is_given
 from oneledger.warehouse.contract import dated_by_file, filled_columns, missing_markers
 from oneledger.warehouse.received_text import sql_text
@@ -21,6 +21,8 @@ from oneledger.warehouse.received_text import sql_text
 DUPLICATE_RULE_ID = "duplicate_with_other_content"
 REFERENCE_RULE_ID = "known_reference"
 PROPORTION_RULE_ID = "in_proportion"
+READABLE_TEXT_RULE_ID = "readable_text"
+_CONTROL_SIGNS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x{80}-\x{9f}\x{fffe}\x{ffff}]"
 # Below so many values a batch says nothing about what is usual in it.
 FEWEST_VALUES_OF_A_MEDIAN = 20
 MALFORMED_RULE_ID = "malformed_record"
@@ -89,6 +91,15 @@ def checks_of(entity: Entity) -> list[Check]:
         if reference.severity == "quarantine" and reference.column in filled
     ]
     return checks
+
+
+def other_rule_ids() -> tuple[str, ...]:
+    """The rules of this module but for those of types (``is_…``); a catalogue's own rules have ids of their own."""
+    return (
+        "required", "known_word", "allowed", "pattern", "minimum", "maximum", "usual_maximum", PROPORTION_RULE_ID,
+        PERSONAL_DATA_RULE_ID, READABLE_TEXT_RULE_ID, REFERENCE_RULE_ID, DUPLICATE_RULE_ID, MALFORMED_RULE_ID,
+        ROW_DATE_RULE_ID, FUTURE_CHANGE_RULE_ID,
+    )  # fmt: skip
 
 
 def breaking_items(checks: Sequence[Check]) -> list[str]:
@@ -234,7 +245,7 @@ def _column_checks(entity: Entity, column: Column, markers: Markers) -> list[Che
                 (f"请核对{zh}后重新报送", f"check {en} and deliver again"),
                 is_outside,
             )
-    return checks + _proportion_checks(column) + _personal_data_checks(entity, column)
+    return checks + _proportion_checks(column) + _readable_text_checks(column) + _personal_data_checks(entity, column)
 
 
 def _meant(column: Column) -> list[str]:
@@ -284,14 +295,36 @@ def median_items(entity: Entity) -> list[str]:
     ]
 
 
+def _readable_text_checks(column: Column) -> list[Check]:
+    """Control signs in a name: no page, document or workbook can show them, and a terminal obeys them."""
+    if column.type != "text" or column.constant is not None or column.values or column.allowed or column.pattern:
+        return []
+    zh, en = _titles(column)
+    holds = f"coalesce(regexp_matches({column.name}, '{_CONTROL_SIGNS}'), false)"
+    return [
+        Check(
+            READABLE_TEXT_RULE_ID,
+            (column.name,),
+            "quarantine",
+            holds,
+            f"{zh}中有控制字符,无法显示",
+            f"{en} holds control characters, which cannot be shown",
+            f"请去掉{zh}中的控制字符后重新报送",
+            f"remove the control characters from {en} and deliver again",
+            holds,
+            may_be_waived=False,
+        )
+    ]
+
+
 def _personal_data_checks(entity: Entity, column: Column) -> list[Check]:
     kinds = forbidden_kinds(entity, column)
     if not kinds:
         return []
     zh, en = _titles(column)
     holds = holds_personal_data(column.name, kinds)
-    what_zh = "身份证号码" if kinds == ("identity_number",) else "身份证号码或手机号码"
-    what_en = "an identity-card number" if kinds == ("identity_number",) else "an identity-card or mobile number"
+    what_zh = "或".join(TITLES[kind][0] for kind in kinds)
+    what_en = " or ".join(TITLES[kind][1] for kind in kinds)
     return [
         Check(
             PERSONAL_DATA_RULE_ID,

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from oneledger.catalogue import Column, Entity, worded
 from oneledger.sources.refusal import RefusalError
 
+MOST_COLUMNS = 4_000
+
 
 @dataclass(frozen=True)
 class ColumnPlan:
@@ -78,18 +80,34 @@ def repeated_headings(cells: Sequence[str]) -> list[str]:
     return [name for name, times in counted.items() if name and times > 1]
 
 
-def name_headers(cells: Sequence[str]) -> list[str]:
+def name_headers(cells: Sequence[str], where: str = "The delivery") -> list[str]:
     """Unique column names of a header row: white space collapsed, ``column_3`` for an empty one,
-    ``name_2`` for the second of the same name."""
-    names: list[str] = []
+    ``name_2`` for the second of the same name.
+
+    Raises:
+        RefusalError: there are more than ``MOST_COLUMNS``.
+    """
+    refuse_too_many_columns(len(cells), where)
+    names: dict[str, None] = {}
     for position, cell in enumerate(cells, start=1):
         base = normalise(cell) or f"column_{position}"
         name, repeat = base, 1
         while name in names:
             repeat += 1
             name = f"{base}_{repeat}"
-        names.append(name)
-    return names
+        names[name] = None
+    return list(names)
+
+
+def refuse_too_many_columns(count: int, where: str) -> None:
+    """Raise RefusalError for a delivery of more columns (or keys) than any table has."""
+    if count > MOST_COLUMNS:
+        raise RefusalError(
+            f"{where} has {count:,} columns; at most {MOST_COLUMNS:,} are read.",
+            "The sender looks how the delivery came about; a table of data has some dozens.",
+            {"columns": count},
+            problem="too_large",
+        )
 
 
 def _missing(entity: Entity, missing: Sequence[Column], extra: Sequence[str], where: str) -> list[str]:

@@ -6,6 +6,8 @@ admission. A blank field of a text file or workbook is null; what JSON has as em
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -18,6 +20,7 @@ import duckdb
 import pyarrow as pa
 
 from oneledger.catalogue import Entity, Source
+from oneledger.disk_space import is_disk_full
 from oneledger.raw.contract import ColumnPlan, plan_columns
 from oneledger.raw.delimited import Relation, delimited_relation
 from oneledger.raw.json_records import (
@@ -40,12 +43,14 @@ from oneledger.warehouse.connection import duckdb_config
 @dataclass
 class Converted:
     """What became of a batch's payload. ``rows`` counts data records by payload file (records of the file, not
-    unpivoted rows); ``row_count`` counts raw rows."""
+    unpivoted rows); ``row_count`` counts raw rows; ``around`` are the texts of workbooks that are in no row (place,
+    text)."""
 
     row_count: int
     rows: dict[str, int]
     warnings: list[str] = field(default_factory=list)
     detail: dict[str, Any] = field(default_factory=dict)
+    around: list[tuple[str, str]] = field(default_factory=list)
 
 
 @contextmanager
@@ -56,6 +61,11 @@ def raw_connection(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
     finally:
         connection.close()
+
+
+def scratch_folder(settings: Settings, source_id: str) -> Path:
+    """Where conversions of a source put files for a moment; all of it belongs to the holder of the source's lock."""
+    return settings.scratch_dir / "raw" / source_id
 
 
 def raw_path(settings: Settings, source_id: str, entity_id: str, batch_id: str) -> Path:
@@ -87,8 +97,9 @@ def convert(
     try:
         if source.connector in ("http", "sql"):
             return _convert_records(connection, source, entity, batch_id, paths, target)
-        settings.scratch_dir.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix="raw-", dir=settings.scratch_dir))
+        folder = scratch_folder(settings, source.id)
+        folder.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=folder))
         try:
             if source.connector == "workbook":
                 return _convert_workbooks(connection, entity, batch_id, paths, target)
@@ -96,6 +107,8 @@ def convert(
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     except duckdb.Error as error:
+        if is_disk_full(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         raise RefusalError(
             f"{entity.full_id}: {', '.join(file_names[:3])} cannot be read: {str(error).strip().splitlines()[0]}",
             "The sender checks the file and delivers it again.",
@@ -134,10 +147,12 @@ def _convert_workbooks(
     relations: dict[str, Relation] = {}
     detail: dict[str, Any] = {}
     warnings: list[str] = []
+    around: list[tuple[str, str]] = []
     for number, path in enumerate(paths):
         sheet = read_sheet(path, entity.workbook, entity.decisions)
         plan = plan_columns(entity, sheet.names, path.name, sheet.repeated)
         warnings += sheet.warnings
+        around += [(f"{path.name} {place}", text) for place, text in sheet.around]
         fields = {**fields_of(entity, path.name), **sheet.title_fields}
         _check_fields(entity, fields, path.name)
         columns = {name: pa.array(values, pa.string()) for name, values in sheet_columns(sheet)}
@@ -151,6 +166,7 @@ def _convert_workbooks(
         for number in range(len(paths)):
             connection.unregister(f"sheet_{number}")
     converted.detail["skipped_rows"] = detail
+    converted.around = around
     converted.warnings += warnings
     return converted
 

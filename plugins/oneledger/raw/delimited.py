@@ -53,7 +53,7 @@ def delimited_relation(
     """
     text = read_text(entity, path, scratch / f"{path.name}.utf8")
     decoded, spec = text.decoded, text.spec
-    names = name_headers(decoded.header)
+    names = name_headers(decoded.header, path.name)
     plan = _plan(entity, names, repeated_headings(decoded.header), path, spec)
     plan = replace(plan, warnings=(*text.warnings, *plan.warnings))
     reading = _read_csv(decoded.body, names, spec)

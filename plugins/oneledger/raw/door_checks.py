@@ -106,12 +106,23 @@ def _in_two_pages(connection: duckdb.DuckDBPyConnection, entity: Entity, receive
     if not entity.path or len(received.files) < 2:
         return []
     columns = ", ".join(identifier(column.name) for column in entity.delivered_columns)
-    found = connection.execute(
-        f"with repeated as (select count(*) as times, "
-        f"list(_file_id || ' row ' || _row_number order by _file_id) as places "
-        f"from {rows} group by {columns}, _extra having count(distinct _file_id) > 1) "
-        f"select coalesce(sum(times - 1), 0), any_value(places) from repeated"
-    ).fetchone()
+    # Numbers of a fixed size spill to disk; lists of places, or sets of file names, of millions of records do not.
+    # So equal hashes are looked for first, and the rows behind the few that stand in two pages are read again.
+    connection.execute(
+        f"create or replace temp table in_two_pages as "
+        f"select hash({columns}, _extra) as digest from {rows} "
+        f"group by digest having min(hash(_file_id)) <> max(hash(_file_id))"
+    )
+    try:
+        found = connection.execute(
+            f"with repeated as (select count(*) as times, "
+            f"list(_file_id || ' row ' || _row_number order by _file_id) as places "
+            f"from {rows} semi join in_two_pages on hash({columns}, _extra) = digest "
+            f"group by {columns}, _extra having count(distinct _file_id) > 1) "
+            f"select coalesce(sum(times - 1), 0), any_value(places) from repeated"
+        ).fetchone()
+    finally:
+        connection.execute("drop table in_two_pages")
     count, places = found if found else (0, None)
     if not count:
         return []

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from oneledger.catalogue import Entity
-from oneledger.raw.contract import ColumnPlan, plan_columns
+from oneledger.raw.contract import ColumnPlan, plan_columns, refuse_too_many_columns
 from oneledger.raw.sql_text import identifier, literal
 from oneledger.sources.refusal import RefusalError
 
@@ -59,6 +59,7 @@ def record_plan(
         f"select key, min(position) as first_at from (select unnest(json_keys(record)) as key, "
         f"generate_subscripts(json_keys(record), 1) as position from {table}) group by key "
         f"order by first_at, key").fetchall()]  # fmt: skip
+    refuse_too_many_columns(len(keys), where)
     wanted = [column.source_name for column in entity.delivered_columns if column.source_name]
     if not connection.execute(f"select 1 from {table} limit 1").fetchone():
         return plan_columns(entity, wanted, where), frozenset()

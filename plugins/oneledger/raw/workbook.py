@@ -14,9 +14,9 @@ import python_calamine as calamine
 from oneledger.catalogue import Decisions, WorkbookSpec, worded
 from oneledger.raw.contract import name_headers, normalise, repeated_headings
 from oneledger.raw.workbook_checks import check_formulas, check_merged, check_total, refuse_what_is_no_workbook
+from oneledger.raw.workbook_safety import MOST_CELLS, refuse_unsafe_workbook
 from oneledger.sources.refusal import RefusalError
 
-_MOST_CELLS = 20_000_000
 _HEADER_SEARCH_ROWS = 200
 
 
@@ -33,6 +33,8 @@ class SheetTable:
         repeated: headings that stand more than once.
         warnings: what is to be said of the sheet.
         total: row number and cells of the total row, where the catalogue says how to know it.
+        around: texts that are no data, with the sheet and row in which they stand: titles, notes, subtotals, whatever
+            lies beside the table and on other sheets.
     """
 
     names: list[str]
@@ -43,6 +45,7 @@ class SheetTable:
     repeated: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     total: tuple[int, list[str | None]] | None = None
+    around: list[tuple[str, str]] = field(default_factory=list)
 
 
 def read_sheet(path: Path, spec: WorkbookSpec, decisions: Decisions | None = None) -> SheetTable:
@@ -81,12 +84,13 @@ def read_sheet(path: Path, spec: WorkbookSpec, decisions: Decisions | None = Non
         )
     labels = _joined_header(grid, merged, header_at, spec.header_rows)
     last = max((position for position, label in enumerate(labels) if label), default=-1) + 1
-    names = name_headers(labels[:last])
+    names = name_headers(labels[:last], path.name)
     titles = _title_fields(grid[:header_at], spec)
     table = SheetTable(names, [], [], titles, {"subtotal_rows": 0, "empty_rows": 0, "rows_of_notes": 0})
     table.repeated = repeated_headings(labels[:last])
     table.warnings = warnings
     _read_rows(grid, header_at + spec.header_rows, last, spec, table)
+    table.around = [*_around(grid, table, last), *_on_other_sheets(path, sheet_index)]
     check_formulas(path, sheet_index, table, decisions)
     check_merged(path, merged, table, spec, decisions)
     check_total(path, table, decisions)
@@ -97,6 +101,7 @@ def _open_sheet(
     path: Path, spec: WorkbookSpec
 ) -> tuple[list[list[Any]], list[tuple[tuple[int, int], tuple[int, int]]], int]:
     refuse_what_is_no_workbook(path)
+    refuse_unsafe_workbook(path, spec.max_unpacked_bytes)
     try:
         with calamine.CalamineWorkbook.from_path(str(path)) as workbook:
             names = workbook.sheet_names
@@ -111,12 +116,13 @@ def _open_sheet(
                     problem="other_sheet",
                 )
             sheet = workbook.get_sheet_by_index(index)
-            if sheet.total_height * sheet.total_width > _MOST_CELLS:
+            if sheet.total_height * sheet.total_width > MOST_CELLS:
                 raise RefusalError(
                     f"{path.name}: the sheet claims {sheet.total_height:,} × {sheet.total_width:,} cells, more than "
-                    f"{_MOST_CELLS:,}.",
+                    f"{MOST_CELLS:,}.",
                     "The sender removes formatted but empty rows and columns, or delivers the table as CSV.",
                     {"file": path.name},
+                    problem="too_large",
                 )
             return sheet.to_python(skip_empty_area=False), list(sheet.merged_cell_ranges or []), index
     except (calamine.CalamineError, OSError) as error:
@@ -147,13 +153,37 @@ def _other_sheet(path: Path, spec: WorkbookSpec, index: int) -> tuple[str, list[
             if number == index:
                 continue
             sheet = workbook.get_sheet_by_index(number)
-            if sheet.total_height * sheet.total_width > _MOST_CELLS:
+            if sheet.total_height * sheet.total_width > MOST_CELLS:
                 continue
             grid, merged = sheet.to_python(skip_empty_area=False), list(sheet.merged_cell_ranges or [])
             header_at = _find_header(grid, merged, spec)
             if header_at is not None:
                 return name, grid, merged, number, header_at
     return None
+
+
+def _around(grid: list[list[Any]], table: SheetTable, width: int) -> Iterator[tuple[str, str]]:
+    """Place and text of every filled cell that is no cell of a data row."""
+    data = set(table.row_numbers)
+    for number, row in enumerate(grid, start=1):
+        for cell in row[width:] if number in data else row:
+            if text := _text(cell):
+                yield f"row {number}", text
+
+
+def _on_other_sheets(path: Path, index: int) -> Iterator[tuple[str, str]]:
+    with calamine.CalamineWorkbook.from_path(str(path)) as workbook:
+        names = workbook.sheet_names
+        for number in range(len(names)):
+            if number == index:
+                continue
+            try:
+                rows = workbook.get_sheet_by_index(number).to_python()
+            except calamine.CalamineError:
+                continue  # a sheet of drawings only has no cells
+            for cell in (cell for row in rows for cell in row):
+                if text := _text(cell):
+                    yield f"sheet {names[number]}", text
 
 
 def _joined_header(grid: list[list[Any]], merged: Sequence[Any], header_at: int, rows: int) -> list[str]:

@@ -15,6 +15,7 @@ from oneledger.raw.decoding import refuse_web_page
 from oneledger.sources.refusal import RefusalError
 
 _BEGINNING_BYTES = 512
+_CHUNK = 1024 * 1024
 _OLE = b"\xd0\xcf\x11\xe0"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 # Cents are rounded on each row and once in the total.
@@ -36,14 +37,14 @@ def refuse_what_is_no_workbook(path: Path) -> None:
     """Raise RefusalError for a web page, a workbook under a password, or bytes that are no workbook at all."""
     with path.open("rb") as stream:
         beginning = stream.read(_BEGINNING_BYTES)
-    if beginning.startswith(_OLE) and _ENCRYPTED in path.read_bytes():
+    if beginning.startswith(_OLE) and _holds(path, _ENCRYPTED):
         raise RefusalError(
             f"{path.name} is protected by a password; it must be readable without one.",
             "The sender saves it without a password and delivers it again.",
             {"file": path.name},
             problem="password_protected",
         )
-    if beginning.startswith((_OLE, b"PK")):
+    if beginning.startswith(b"PK"):
         return
     refuse_web_page(path.name, beginning.decode("utf-8", "replace"))
     raise RefusalError(
@@ -52,6 +53,17 @@ def refuse_what_is_no_workbook(path: Path) -> None:
         {"file": path.name},
         problem="not_a_workbook",
     )
+
+
+def _holds(path: Path, sought: bytes) -> bool:
+    """Whether the bytes stand in the file, read a part at a time."""
+    before = b""
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            if sought in before + chunk:
+                return True
+            before = chunk[-len(sought) :]
+    return False
 
 
 def check_formulas(path: Path, sheet_index: int, table: Table, decisions: Decisions) -> None:
@@ -146,8 +158,11 @@ def _formulas_without_value(path: Path, sheet_index: int, table: Table) -> list[
     import openpyxl
 
     rows = set(table.row_numbers)
-    formulas = openpyxl.load_workbook(path, read_only=True).worksheets[sheet_index]
-    values = openpyxl.load_workbook(path, read_only=True, data_only=True).worksheets[sheet_index]
+    formulas = openpyxl.load_workbook(path, read_only=True, keep_links=False).worksheets[sheet_index]
+    values = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False).worksheets[sheet_index]
+    for sheet in (formulas, values):
+        # A sheet may claim a size of its own; each row would be filled up to it.
+        sheet.reset_dimensions()
     found = []
     for of_formulas, of_values in zip(formulas.iter_rows(), values.iter_rows(), strict=False):
         for cell, value in zip(of_formulas, of_values, strict=False):

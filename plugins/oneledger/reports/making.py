@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +15,7 @@ from oneledger.audit.ledger import last_entry
 from oneledger.audit.lines import canonical, write_whole
 from oneledger.audit.seals import seal_report
 from oneledger.evaluation.runs import evaluation_runs, find_run, last_confirmed, verify_run
+from oneledger.locks.register import REPORT
 from oneledger.publishing.facts import file_sha256
 from oneledger.publishing.versions import PublishedVersion, resolve
 from oneledger.reports.circular import compose, decided_at, title_of
@@ -109,7 +108,7 @@ def make_report(
     about: dict[str, tuple[str, str]] = {}
     for name, file_format, language, content in _files(settings, facts, seal, languages, formats, progress):
         made[name], about[name] = content, (file_format, language)
-    with _alone(folder):
+    with REPORT.held(settings, run_id=run.run_id, step="report", path=folder / _LOCK_FILE):
         return _keep(settings, facts, seal, folder, made, about, is_own=out is None)
 
 
@@ -322,12 +321,3 @@ def _usable(folder: Path) -> Path:
             f"The report cannot be written to {folder}: {existing} {what}. Choose another with --out."
         )
     return folder
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Two processes that make the same report take turns."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK_FILE).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

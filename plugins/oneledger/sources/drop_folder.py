@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import json
 import os
 import re
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from oneledger.catalogue import Entity, FilesSpec, worded
 from oneledger.settings import CITY_TIMEZONE, ConfigurationError
@@ -19,6 +22,7 @@ from oneledger.sources.refusal import RefusalError
 # Beside a delivery that corrects an earlier one: why, on what grounds, and who says so.
 CORRECTION_SUFFIX = ".reason.json"
 _CORRECTION_KEYS = ("reason", "reference", "name")
+_LONGEST_SMALL_FILE = 64 * 1024
 _PARTITION_CHARACTER = re.compile(r"[^\w\-]+")
 
 
@@ -95,8 +99,9 @@ def list_folder(
         for entry in entries:
             names.add(entry.name)
             match = pattern.fullmatch(entry.name)
-            if match and entry.is_file():
-                status = entry.stat()
+            # Of a link the link itself: `open_regular` refuses it, so that it is said and not passed over.
+            if match and (entry.is_file() or entry.is_symlink()):
+                status = entry.stat(follow_symlinks=False)
                 fields = {key: value or "" for key, value in match.groupdict().items()}
                 file = DropFile(Path(entry.path), status.st_size, status.st_mtime_ns, fields)
                 if between is None or between[0] <= (_date_of(file) or between[0]) <= between[1]:
@@ -150,9 +155,9 @@ def read_control(file: DropFile, spec: FilesSpec) -> Control | None:
     if spec.control_suffix is None:
         return None
     path = file.path.with_name(file.name + spec.control_suffix)
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    text = _short_text(path, file).decode("utf-8-sig", errors="replace")
     content = dict(re.findall(r"^\s*(\w+)\s*=\s*(\S*)\s*$", text, re.MULTILINE))
     rows = content.get("rows")
     if not content.keys() & {"rows", "sha256"} or (rows is not None and not rows.isdigit()):
@@ -172,11 +177,11 @@ def read_correction(file: DropFile) -> dict[str, str] | None:
         RefusalError: it is no JSON object with just these three texts.
     """
     path = file.path.with_name(file.name + CORRECTION_SUFFIX)
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, UnicodeDecodeError) as error:
+        content = json.loads(_short_text(path, file).decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
         content = f"no JSON: {error}"
     is_complete = (
         isinstance(content, dict)
@@ -191,6 +196,42 @@ def read_correction(file: DropFile) -> dict[str, str] | None:
             {"file": file.name, "reason_file": path.name},
         )
     return {key: content[key].strip() for key in _CORRECTION_KEYS}
+
+
+def open_regular(path: Path, file: DropFile) -> IO[bytes]:
+    """Open a file of the folder for reading; only a plain file, never what a link points to.
+
+    Whoever may write to the folder could else have us read, land and publish any file of this machine.
+
+    Raises:
+        RefusalError: it is a link, a pipe, a device or a folder.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise _no_plain_file(path, file, "a symbolic link") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _no_plain_file(path, file, "no plain file (a pipe, a device or a folder)")
+    return os.fdopen(descriptor, "rb")
+
+
+def _no_plain_file(path: Path, file: DropFile, what: str) -> RefusalError:
+    return RefusalError(
+        f"{path.name} is {what}; only plain files are read.",
+        "The sender delivers the file itself; when nobody there made the link, treat it as an attack and find out who "
+        "can write to the folder.",
+        {"file": file.name},
+        problem="unsafe_content",
+    )
+
+
+def _short_text(path: Path, file: DropFile) -> bytes:
+    """The beginning of a small file beside a delivery."""
+    with open_regular(path, file) as stream:
+        return stream.read(_LONGEST_SMALL_FILE)
 
 
 def unmatched_hint(folder: Path, entity: Entity) -> str:

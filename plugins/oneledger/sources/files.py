@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from oneledger.catalogue import Entity, worded
 from oneledger.settings import CITY_TIMEZONE
-from oneledger.sources.drop_folder import Control, DropFile, partition_of, read_control, read_correction
+from oneledger.sources.drop_folder import (
+    Control,
+    DropFile,
+    open_regular,
+    partition_of,
+    read_control,
+    read_correction,
+)
 from oneledger.sources.received import Received, ReceivedFile, SeenFile
 from oneledger.sources.refusal import RefusalError
 
 _CHUNK = 1024 * 1024
+# What lies beside the payload in a batch.
+_OUR_NAMES = ("manifest.json",)
+# Control signs, line and paragraph separators, and the half characters that Python writes for bytes that are no UTF-8.
+_UNSEEN = {"Cc", "Cs", "Zl", "Zp"}
+# They make a name look like another one.
+_DIRECTION = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def receive_files(entity: Entity, group: Sequence[DropFile], directory: Callable[[], Path], as_of: dt.date) -> Received:
@@ -28,6 +42,8 @@ def receive_files(entity: Entity, group: Sequence[DropFile], directory: Callable
     Raises:
         RefusalError: a file is empty, is not what its control file says, or its reason cannot be read.
     """
+    for file in group:
+        _check_name_and_size(entity, file)
     partition, business_on = partition_of(entity, group[0], as_of)
     warnings = _future(entity, group[0], business_on)
     target = directory()
@@ -46,7 +62,7 @@ def receive_files(entity: Entity, group: Sequence[DropFile], directory: Callable
                 {"file": file.name},
                 problem="empty_file",
             )
-        sha256, size = _copy(file.path, target / file.name)
+        sha256, size = _copy(file, target / file.name, _most_bytes(entity))
         _check_control(file, control, sha256)
         files.append(ReceivedFile(file.name, sha256, size, file.name, control.rows if control else None))
         # The time is of before the copy: a file changed meanwhile is looked at again by the next run.
@@ -107,14 +123,48 @@ def _control(entity: Entity, file: DropFile) -> tuple[Control | None, list[str]]
     return control, []
 
 
-def _copy(source: Path, target: Path) -> tuple[str, int]:
+def _check_name_and_size(entity: Entity, file: DropFile) -> None:
+    """A name becomes one of landing, where a manifest lies beside it, and stands in records and on pages.
+
+    Raises:
+        RefusalError: it cannot be written, hides something, or the file is larger than the catalogue allows.
+    """
+    is_text = not any(unicodedata.category(sign) in _UNSEEN or sign in _DIRECTION for sign in file.name)
+    if not is_text or file.name in _OUR_NAMES or file.name.startswith("."):
+        raise RefusalError(
+            f"{file.name!a} cannot be the name of a delivery: a name has no control or direction marks, does not begin "
+            f"with a dot, and is none of {', '.join(_OUR_NAMES)}.",
+            "The sender delivers the file under an ordinary name.",
+            {"file": ascii(file.name)},
+            problem="unsafe_content",
+        )
+    if file.size_bytes > _most_bytes(entity):
+        raise _too_large(file, _most_bytes(entity))
+
+
+def _most_bytes(entity: Entity) -> int:
+    return entity.files.max_file_bytes if entity.files else 0
+
+
+def _too_large(file: DropFile, most: int) -> RefusalError:
+    return RefusalError(
+        f"{file.name} is larger than {most:,} bytes (`files.max_file_bytes`).",
+        "The sender delivers it in parts, or packed; when so much is right, raise the setting.",
+        {"file": file.name, "size_bytes": file.size_bytes},
+        problem="too_large",
+    )
+
+
+def _copy(file: DropFile, target: Path, most_bytes: int) -> tuple[str, int]:
     digest = hashlib.sha256()
     size = 0
-    with source.open("rb") as reading, target.open("wb") as writing:
+    with open_regular(file.path, file) as reading, target.open("wb") as writing:
         while chunk := reading.read(_CHUNK):
+            size += len(chunk)
+            if size > most_bytes:
+                raise _too_large(file, most_bytes)
             digest.update(chunk)
             writing.write(chunk)
-            size += len(chunk)
     return digest.hexdigest(), size
 
 

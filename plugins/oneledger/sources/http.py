@@ -21,6 +21,7 @@ PARTIAL_NAME = "answer"
 _PROGRESS_NAME = "progress.json"
 # A page may be empty and still point on (a filtered one); so many in a row lead nowhere.
 _MOST_EMPTY_PAGES = 10
+_LONGEST_CURSOR = 4_000
 
 
 @dataclass
@@ -54,7 +55,7 @@ def receive_answer(
     *,
     since: str | None,
     known_tag: Callable[[str], str | None],
-    progress: Callable[[int], None] = lambda rows: None,
+    progress: Callable[[int, int | None], None] = lambda rows, of: None,
 ) -> Received | None:
     """Fetch one entity whole (or what changed since ``since``); None when the server says that nothing changed.
 
@@ -65,7 +66,7 @@ def receive_answer(
         as_of: the business date when the source does not name one.
         since: the newest ``updated_at`` that is landed (inclusive); None for everything.
         known_tag: the ETag of the last complete answer to a URL.
-        progress: called with the number of rows so far.
+        progress: called with the number of rows so far, and with all of them when the source says that.
 
     Raises:
         RefusalError: pages repeat, never end, or do not add up to the total that the source says.
@@ -120,7 +121,7 @@ def receive_answer(
 
 def _fetch_all(
     entity: Entity, api: HttpApi, directory: Path, state: Progress, first_url: str,
-    known_tag: Callable[[str], str | None], progress: Callable[[int], None],
+    known_tag: Callable[[str], str | None], progress: Callable[[int, int | None], None],
 ) -> Progress | None:  # fmt: skip
     spec = api.spec
     while not state.is_complete:
@@ -141,7 +142,7 @@ def _fetch_all(
             raise
         flush(target)
         state.save(directory)
-        progress(state.row_count)
+        progress(state.row_count, state.total)
     return state
 
 
@@ -158,7 +159,7 @@ def _take_page(entity: Entity, spec: HttpSpec, state: Progress, answer: Answer, 
         )
     total = look_up(content, spec.total) if spec.total else None
     if total is not None:
-        state.total = int(total)
+        state.total = _whole_number(total, where, url)
     if spec.as_of:
         as_of = look_up(content, spec.as_of)
         if state.pages and as_of != state.as_of:
@@ -166,7 +167,7 @@ def _take_page(entity: Entity, spec: HttpSpec, state: Progress, answer: Answer, 
             raise CursorExpiredError(f"the source answers as of {as_of}, the pages before as of {state.as_of}")
         state.as_of = as_of
     # The records alone: another cursor or time beside them does not make another page.
-    content_sha256 = hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()
+    content_sha256 = _content_hash(records, where, url)
     if records and any(page["content_sha256"] == content_sha256 for page in state.pages):
         raise RefusalError(
             f"{where} is the same as an earlier page: it holds the same {len(records)} records, so others are missing.",
@@ -179,6 +180,15 @@ def _take_page(entity: Entity, spec: HttpSpec, state: Progress, answer: Answer, 
         raise _endless(entity, f"{where} is the {state.empty_pages}th page in a row without a record", url)
     if len(state.pages) >= spec.most_pages:
         raise _endless(entity, f"{where}: more than {spec.most_pages:,} pages (`http.most_pages`)", url)
+    size_bytes = sum(page["size_bytes"] for page in state.pages) + answer.size_bytes
+    if size_bytes > spec.max_answer_bytes:
+        raise RefusalError(
+            f"{where}: the answer is larger than {spec.max_answer_bytes:,} bytes (`http.max_answer_bytes`).",
+            "Ask for changes instead of everything, or raise `max_answer_bytes`; when the source cannot hold so much, "
+            "its owner looks what it sends.",
+            {"url": url, "size_bytes": size_bytes},
+            problem="too_large",
+        )
     state.row_count += len(records)
     if state.total is not None and state.row_count > state.total:
         raise _endless(
@@ -193,10 +203,50 @@ def _take_page(entity: Entity, spec: HttpSpec, state: Progress, answer: Answer, 
         {"name": target.name, "sha256": answer.sha256, "size_bytes": answer.size_bytes, "url": url,
          "rows": len(records), "content_sha256": content_sha256}
     )  # fmt: skip
+    if isinstance(cursor, dict | list) or len(str(cursor)) > _LONGEST_CURSOR or not _is_writable(str(cursor)):
+        raise RefusalError(
+            f"{where}: the cursor to the next page is no short text: {str(cursor)[:80]!a}.",
+            "The owner of the API mends its cursor; nothing of this answer was landed.",
+            {"url": url},
+            problem="unreadable_answer",
+        )
     state.next_cursor = None if cursor in (None, "") else str(cursor)
     state.is_complete = state.next_cursor is None
     if state.next_cursor is not None:
         state.cursors.append(state.next_cursor)
+
+
+def _content_hash(records: list[Any], where: str, url: str) -> str:
+    try:
+        return hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()
+    except RecursionError as error:
+        raise RefusalError(
+            f"{where} is nested too deep to be read.",
+            "The owner of the API looks how the answer came about; a record of data is a few levels deep.",
+            {"url": url},
+            problem="too_large",
+        ) from error
+
+
+def _whole_number(value: Any, where: str, url: str) -> int:
+    try:
+        return int(value) if isinstance(value, float) and value.is_integer() else int(str(value))
+    except ValueError as error:
+        raise RefusalError(
+            f"{where}: the total that the source says is {str(value)[:80]!a}; that is no whole number.",
+            "The owner of the API mends it, or `http.total` in the catalogue names another key.",
+            {"url": url},
+            problem="unreadable_answer",
+        ) from error
+
+
+def _is_writable(text: str) -> bool:
+    """Whether it is text at all: JSON may spell half a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_total(entity: Entity, state: Progress, directory: Path) -> None:

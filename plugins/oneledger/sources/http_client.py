@@ -6,7 +6,9 @@ import datetime as dt
 import email.utils
 import hashlib
 import json
-from collections.abc import Mapping
+import time
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,15 @@ import httpx
 import tenacity
 
 from oneledger.catalogue import HttpSpec
+from oneledger.redacting import guard_logger, redacted
+from oneledger.settings import ConfigurationError
 from oneledger.sources.connections import Connection
 from oneledger.sources.refusal import RefusalError
 
 _SNIPPET_CHARACTERS = 200
+_CHUNK = 64 * 1024
+_SHORTEST_SECRET = 8
+guard_logger("httpx")
 _RETRIED_STATUS = {408, 425, 429, 500, 502, 503, 504}
 
 
@@ -54,14 +61,21 @@ class HttpApi:
         self.base_url = connection.base_url()
         self.retries = 0
         self._attempts = spec.attempts
-        headers = {"Accept": "application/json"}
+        # No other packing is asked for: it is unpacked here, and never further than a page may be.
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+        if not (connection.password.isascii() and connection.password.isprintable()):
+            raise ConfigurationError(
+                f"The token of connection {connection.id} ({connection.variable}) has signs that no HTTP header can "
+                f"carry; it must be printable ASCII. Correct it."
+            )
         if connection.password:
             headers["Authorization"] = f"Bearer {connection.password}"
         # A proxy of the environment is for other machines, never for this one.
         is_loopback = httpx.URL(self.base_url).host in ("localhost", "127.0.0.1", "::1")
         self._client = httpx.Client(
-            headers=headers, timeout=spec.timeout_seconds, follow_redirects=True, trust_env=not is_loopback
+            headers=headers, timeout=spec.timeout_seconds, follow_redirects=False, trust_env=not is_loopback
         )
+        self._secret = connection.password.encode()
 
     def __enter__(self) -> HttpApi:
         return self
@@ -120,11 +134,15 @@ class HttpApi:
                     return Answer("", 0, etag, None)
                 self._check_status(response, url)
                 sha256, size = self._save(response, target)
+            return Answer(sha256, size, response.headers.get("etag"), self._parse(response, target))
         except httpx.TimeoutException as error:
             raise PassingTroubleError(f"no answer within {self.spec.timeout_seconds:.0f} s") from error
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise PassingTroubleError(f"{type(error).__name__}: {error}") from error
-        return Answer(sha256, size, response.headers.get("etag"), self._parse(response, target))
+        except (PassingTroubleError, RefusalError):
+            # What is no page of ours is not kept: it may repeat what we sent.
+            target.unlink(missing_ok=True)
+            raise
 
     def _check_status(self, response: httpx.Response, url: str) -> None:
         status = response.status_code
@@ -150,8 +168,16 @@ class HttpApi:
                 problem="no_answer",
             )
         if status in (400, 404, 410):
-            response.read()
-            raise CursorExpiredError(f"status {status}: {response.text[:_SNIPPET_CHARACTERS]!r}")
+            raise CursorExpiredError(f"status {status}: {_beginning(response)!r}")
+        if response.has_redirect_location:
+            raise RefusalError(
+                f"{_without_query(url)} answered {status} and sends us to another address "
+                f"({_without_query(response.headers['location'])[:_SNIPPET_CHARACTERS]}); the token goes nowhere but "
+                f"where the connection says.",
+                f"If the API moved, put its new address into {self.connection.variable}.",
+                {"url": url, "status": status},
+                problem="no_answer",
+            )
         raise RefusalError(
             f"{_without_query(url)} answered {status}.",
             f"Check the address in {self.connection.variable} and `path` in the catalogue.",
@@ -162,8 +188,9 @@ class HttpApi:
     def _save(self, response: httpx.Response, target: Path) -> tuple[str, int]:
         digest = hashlib.sha256()
         size = 0
+        ends_at = time.monotonic() + self.spec.longest_page_seconds
         with target.open("wb") as stream:
-            for chunk in response.iter_bytes():
+            for chunk in self._unpacked(response):
                 size += len(chunk)
                 if size > self.spec.max_page_bytes:
                     raise RefusalError(
@@ -171,14 +198,54 @@ class HttpApi:
                         f"{self.spec.max_page_bytes:,} bytes.",
                         "Ask for fewer rows a page (`limit` in the catalogue), or raise `max_page_bytes`.",
                         {"url": str(response.url), "max_page_bytes": self.spec.max_page_bytes},
-                        problem="unreadable_answer",
+                        problem="too_large",
+                    )
+                if time.monotonic() > ends_at:
+                    # Each piece comes in time and the page never ends: the time-out of the connection does not see it.
+                    raise PassingTroubleError(
+                        f"the page is not whole after {self.spec.longest_page_seconds:.0f} s (longest_page_seconds)"
                     )
                 digest.update(chunk)
                 stream.write(chunk)
         return digest.hexdigest(), size
 
+    def _unpacked(self, response: httpx.Response) -> Iterator[bytes]:
+        """The body after transfer decoding, a bounded piece at a time."""
+        packing = response.headers.get("content-encoding", "identity").strip().lower()
+        if packing == "identity":
+            # Piece by piece as they come: gathered to larger ones, a page that drips would never be looked at.
+            yield from response.iter_raw()
+            return
+        if packing not in ("gzip", "x-gzip"):
+            raise RefusalError(
+                f"{_without_query(str(response.url))} sent a body packed as {packing[:40]!r}; gzip was offered.",
+                "The owner of the API packs its answers as asked (Accept-Encoding), or not at all.",
+                {"url": str(response.url)},
+                problem="unreadable_answer",
+            )
+        unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        try:
+            for raw in response.iter_raw():
+                waiting = raw
+                while waiting:
+                    yield unpacker.decompress(waiting, _CHUNK)
+                    waiting = unpacker.unconsumed_tail
+        except zlib.error as error:
+            raise PassingTroubleError(f"the packed body is broken: {error}", problem="unreadable_answer") from error
+        if not unpacker.eof:
+            raise PassingTroubleError("the packed body is cut off", problem="unreadable_answer")
+
     def _parse(self, response: httpx.Response, target: Path) -> Any:
         body = target.read_bytes()
+        if len(self._secret) >= _SHORTEST_SECRET and self._secret in body:
+            raise RefusalError(
+                f"A page of {_without_query(str(response.url))} repeats the token that it was asked with; nothing of "
+                f"it is kept.",
+                f"The owner of the API stops repeating requests in its answers; then change the token in "
+                f"{self.connection.variable}: it may stand in other logs.",
+                {"url": str(response.url)},
+                problem="unsafe_content",
+            )
         kind = response.headers.get("content-type", "")
         start = body[:_SNIPPET_CHARACTERS].decode("utf-8", "replace").strip()
         if "html" in kind or start[:1] == "<":
@@ -187,6 +254,13 @@ class HttpApi:
             )
         try:
             return json.loads(body)
+        except RecursionError as error:
+            raise RefusalError(
+                f"A page of {_without_query(str(response.url))} is nested too deep to be read.",
+                "The owner of the API looks how the answer came about; a record of data is a few levels deep.",
+                {"url": str(response.url)},
+                problem="too_large",
+            ) from error
         except ValueError as error:
             raise PassingTroubleError(
                 f"status 200 with a body that is no JSON ({error}), beginning with {start!r}",
@@ -204,6 +278,15 @@ def _retry_after(text: str | None) -> float | None:
     except ValueError:
         return None
     return max(0.0, (when - dt.datetime.now(dt.UTC)).total_seconds())
+
+
+def _beginning(response: httpx.Response) -> str:
+    """How the body of an error begins: no more of it is read, and packed it is not looked at."""
+    if response.headers.get("content-encoding", "identity") != "identity":
+        return "…"
+    for chunk in response.iter_raw():
+        return redacted(chunk.decode("utf-8", "replace"))[:_SNIPPET_CHARACTERS]
+    return ""
 
 
 def _without_query(url: str) -> str:

@@ -23,6 +23,7 @@ from oneledger.warehouse.connection import open_warehouse
 from oneledger.warehouse.control import create_control_tables
 from oneledger.warehouse.entity_admission import BatchCounts, CountsDoNotReconcileError, EntityAdmission
 from oneledger.warehouse.expected import note_expected
+from oneledger.warehouse.leftovers import clear_leftovers
 from oneledger.warehouse.lock import writer_lock
 from oneledger.warehouse.outcomes_due import note_outcomes_due, write_outcomes_due
 from oneledger.warehouse.reader_copies import write_reader_copies
@@ -60,6 +61,7 @@ def admit(settings: Settings, catalogue: Catalogue, *, run_id: str, progress: Pr
         WriterBusyError: another process writes the warehouse.
     """
     with writer_lock(settings, run_id=run_id, step="admit"), open_warehouse(settings) as connection:
+        clear_leftovers(settings)
         create_control_tables(connection)
         outcomes = write_outcomes_due(connection, settings)
         for table in create_admitted_tables(connection, catalogue):

@@ -10,9 +10,11 @@ from pathlib import Path
 import duckdb
 
 from oneledger.catalogue import Entity
+from oneledger.memory import bytes_of
 from oneledger.quality.row_rules import CHECK_COLUMNS, Check, checks_relation, received_value
 from oneledger.raw import raw_path
 from oneledger.settings import Settings
+from oneledger.time_left import TimeLeft
 from oneledger.warehouse.contract import admitted_table, contract_hash, date_column, filled_columns
 from oneledger.warehouse.control import utc_timestamp
 from oneledger.warehouse.merging import accepted_rows, merge_chunk, settle_reports
@@ -93,6 +95,7 @@ class EntityAdmission:
         rows = raw_row_counts(self.connection, list(files.values())) if files else {}
         statement = StagingStatement.of(self.entity)
         all_counts: list[BatchCounts] = []
+        left = TimeLeft()
         for removed, chunks in self._units(list(self._chunks(rows))):
             # A table staged within the transaction that reads it is read by one thread, at half the speed.
             staged = self.stage(statement, chunks[0], files) if chunks else None
@@ -112,7 +115,10 @@ class EntityAdmission:
                 raise
             all_counts += counts
             if len(all_counts) < len(files):
-                self.progress(f"{self.entity.full_id}: {len(all_counts)} of {len(files)} batches admitted")
+                self.progress(
+                    f"{self.entity.full_id}: {len(all_counts)} of {len(files)} batches admitted"
+                    + left.words(sum(one.received for one in all_counts), sum(rows.values()))
+                )
         return all_counts
 
     def _units(self, chunks: list[list[str]]) -> list[tuple[list[str], list[list[str]]]]:
@@ -143,7 +149,7 @@ class EntityAdmission:
     def _chunks(self, rows: dict[str, int]) -> Iterator[list[str]]:
         """Batches in delivery order, as many at a time as memory allows; a larger batch goes alone and spills."""
         memory = self.connection.execute("select current_setting('memory_limit')").fetchone()
-        limit = _bytes_of(memory[0] if memory else "") // _SHARE_OF_MEMORY // _BYTES_A_STAGED_ROW
+        limit = (bytes_of(memory[0]) if memory else 0) // _SHARE_OF_MEMORY // _BYTES_A_STAGED_ROW
         most = min(max(limit, _FEWEST_ROWS_A_CHUNK), _MOST_ROWS_A_CHUNK)
         chunk: list[str] = []
         size = 0
@@ -386,10 +392,3 @@ def _record_key(entity: Entity) -> str:
     if not required:
         return key
     return f"case when {' and '.join(f'{name} is not null' for name in required)} then {key} end"
-
-
-def _bytes_of(size: str) -> int:
-    """DuckDB's own way of writing sizes (``3.7 GiB``) in bytes."""
-    number, _, unit = size.partition(" ")
-    factors = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
-    return int(float(number) * factors[unit])

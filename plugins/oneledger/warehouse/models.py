@@ -11,16 +11,20 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from oneledger.lineage.openlineage.model_events import tell_build
 from oneledger.outcomes import Outcome, record_outcome, utc_now
+from oneledger.quality.gate_state import create_gate_table
 from oneledger.settings import Settings
 from oneledger.warehouse.built_models import keep_build, knows_all_sql, read_build
-from oneledger.warehouse.connection import open_warehouse
+from oneledger.warehouse.connection import WAREHOUSE, open_warehouse
 from oneledger.warehouse.control import create_control_tables, load_outcomes
 from oneledger.warehouse.evaluation_runs import load_decided_runs
 from oneledger.warehouse.lock import writer_lock
 from oneledger.warehouse.model_grains import keep_grains, read_grains
 from oneledger.warehouse.semantic_manifest import keep_semantic_manifest, read_semantic_manifest
+from oneledger.warehouse.spilling import spill_folder
 
 Progress = Callable[[str], None]
 _ROWS_WRITTEN = re.compile(r"oneledger rows written: (\d+)")
@@ -65,16 +69,16 @@ def build_models(
             load_decided_runs(connection, settings.evaluations_dir)
             loaded = connection.execute("select max(content_hash) from control.seed_state").fetchone()
             built_with = connection.execute("select max(content_hash) from control.model_state").fetchone()
-            is_build_known = knows_all_sql(connection)
-        # What an incremental model built with other SQL is not what it would build now, in no month. A warehouse that
-        # does not say what it was built with is older than that record, or new: then nothing is lost by it.
-        if not is_build_known or built_with is None or built_with[0] != models_hash:
-            if built_with is not None and built_with[0] is not None:
-                progress("models changed since the last build: incremental models are built from nothing")
-            full_refresh = True
-        # A seed that did not change stands in the warehouse already, and was tested there; loading and testing it again
-        # costs and changes nothing.
-        skips_seeds = not full_refresh and loaded is not None and loaded[0] == seeds_hash
+            # What an incremental model built with other SQL is not what it would build now, in no month. A warehouse
+            # that does not say what it was built with is older than that record, or new, or its build was cut off.
+            if not knows_all_sql(connection) or built_with is None or built_with[0] != models_hash:
+                if built_with is not None and built_with[0] is not None:
+                    progress("models changed since the last build: incremental models are built from nothing")
+                full_refresh = True
+            # A seed that did not change stands in the warehouse already, and was tested there; loading and testing it
+            # again costs and changes nothing.
+            skips_seeds = not full_refresh and loaded is not None and loaded[0] == seeds_hash
+            _note_begun(connection, is_full=full_refresh, loads_seeds=not skips_seeds)
         begun = time.monotonic()
         _forget_other_project(settings, models_hash)
         rows_written: dict[str, int] = {}
@@ -96,6 +100,22 @@ def build_models(
         if results:
             tell_build(settings, run_id, manifest, results, rows_written, full_refresh).note_in(outcome)
     return record_outcome(outcome, settings.outcomes_dir)
+
+
+def _note_begun(connection: duckdb.DuckDBPyConnection, *, is_full: bool, loads_seeds: bool) -> None:
+    """From here on until the build is kept the marts are of no one build.
+
+    What a killed build leaves must not be published on the word of an earlier gate, nor be taken for whole when models
+    or seeds are set back to what they were.
+    """
+    create_gate_table(connection)
+    connection.execute("begin transaction")
+    connection.execute("delete from checks.gate where gate = 'marts'")
+    if is_full:
+        connection.execute("delete from control.model_state")
+    if loads_seeds:
+        connection.execute("delete from control.seed_state")
+    connection.execute("commit")
 
 
 def _invoke_dbt(
@@ -168,9 +188,9 @@ def _dbt_environment(settings: Settings, run_id: str) -> Iterator[None]:
     """What the profile and the models read from the environment, for the time of the run."""
     wanted = {
         "ONELEDGER_WAREHOUSE": str(settings.warehouse_path),
-        "ONELEDGER_MEMORY_LIMIT": settings.memory_limit,
+        "ONELEDGER_DUCKDB_MEMORY": settings.duckdb_memory_limit,
         "ONELEDGER_THREADS": str(settings.threads),
-        "ONELEDGER_SPILL": str(settings.scratch_dir / "duckdb"),
+        "ONELEDGER_SPILL": str(spill_folder(settings, WAREHOUSE)),
         "ONELEDGER_RUN_ID": run_id,
         "DO_NOT_TRACK": "1",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",

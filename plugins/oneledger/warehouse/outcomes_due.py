@@ -1,6 +1,7 @@
-"""Outcomes that commit together with the rows they tell of; their files are written after the commit.
+"""Outcomes that commit together with what they tell of; their files are written after the commit.
 
-A process killed between commit and file leaves the outcome due; the next admission writes it.
+A process killed between commit and file leaves the outcome due; the next admission writes it. So nothing is admitted,
+and no version put in place, without a record.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 
 import duckdb
 
-from oneledger.outcomes import Outcome, record_outcome
+from oneledger.outcomes import Outcome, is_recorded, record_outcome
 from oneledger.settings import Settings
 from oneledger.warehouse.control import OUTCOME_COLUMNS
 
@@ -28,7 +29,10 @@ def note_outcomes_due(connection: duckdb.DuckDBPyConnection, outcomes: list[Outc
 
 
 def write_outcomes_due(connection: duckdb.DuckDBPyConnection, settings: Settings) -> list[Outcome]:
-    """Write the files of the outcomes that are due, then forget that they are; returns them in their order."""
+    """Write the files of the outcomes that are due, then forget that they are; returns them in their order.
+
+    One whose file is there already stays as it was written: only forgetting it was left to do.
+    """
     cursor = connection.execute(f"select {', '.join(OUTCOME_COLUMNS)} from control.outcome_due order by outcome_id")
     outcomes = []
     for row in cursor.fetchall():
@@ -36,7 +40,10 @@ def write_outcomes_due(connection: duckdb.DuckDBPyConnection, settings: Settings
         record["detail"] = json.loads(record["detail"])
         for instant in ("started_at", "ended_at"):
             record[instant] = record[instant].replace(tzinfo=dt.UTC) if record[instant] else None
-        outcomes.append(record_outcome(Outcome(**record), settings.outcomes_dir))
+        outcome = Outcome(**record)
+        if not is_recorded(outcome, settings.outcomes_dir):
+            record_outcome(outcome, settings.outcomes_dir)
+        outcomes.append(outcome)
     if outcomes:
         connection.execute("delete from control.outcome_due")
     return outcomes

@@ -68,6 +68,11 @@ def write_reader_copies(connection: duckdb.DuckDBPyConnection, settings: Setting
     return replaced
 
 
+def has_reader_copies(settings: Settings) -> bool:
+    """Whether a run has left copies yet."""
+    return all((copies_folder(settings) / f"{table}.parquet").is_file() for table in COPIED)
+
+
 @contextlib.contextmanager
 def open_reader_copies(settings: Settings) -> Iterator[ReaderCopies]:
     """The copies, until the block ends.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 
 from oneledger.catalogue import Catalogue
-from oneledger.landing import list_batches
+from oneledger.landing import landed_sources, list_batches, source_lock
 from oneledger.outcomes import Outcome, record_outcome, utc_now
 from oneledger.raw import missing_batches, raw_connection, remake
 from oneledger.settings import Settings
@@ -55,11 +56,15 @@ def rebuild(
         The outcomes of all steps; ``failed`` ones say what could not be made again.
 
     Raises:
-        WriterBusyError: another process writes the warehouse.
+        BusyError: another process writes the warehouse, or fetches one of the sources; nothing was changed.
     """
-    with writer_lock(settings, run_id=run_id, step="rebuild"):
+    with contextlib.ExitStack() as held:
+        held.enter_context(writer_lock(settings, run_id=run_id, step="rebuild"))
+        # Raw is written by who fetches, too.
+        for source in landed_sources(settings):
+            held.enter_context(source_lock(settings, source, run_id, step="rebuild"))
         outcomes = _remake_raw(settings, catalogue, run_id, from_landing, progress)
-        previous = _put_aside(settings.warehouse_path)
+        previous = _put_aside(settings.warehouse_path, progress)
         with open_warehouse(settings) as connection:
             create_control_tables(connection)
             if previous.exists():
@@ -111,12 +116,24 @@ def _remake_raw(
     return failed
 
 
-def _put_aside(path: Path) -> Path:
-    """Move the warehouse aside; its write-ahead log goes into it first, by opening it once."""
+def _put_aside(path: Path, progress: Progress) -> Path:
+    """Move the warehouse aside; its write-ahead log goes into it first, by opening it once.
+
+    One that cannot be opened stays as ``warehouse.damaged.duckdb``: only the history of its checks is lost.
+    """
     previous = path.with_name("warehouse.previous.duckdb")
     if path.exists():
-        with duckdb.connect(str(path)) as connection:
-            connection.execute("checkpoint")
+        try:
+            with duckdb.connect(str(path)) as connection:
+                connection.execute("checkpoint")
+        except (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException, duckdb.InternalException):
+            damaged = path.with_name("warehouse.damaged.duckdb")
+            for suffix in ("", ".wal"):
+                if path.with_name(path.name + suffix).exists():
+                    path.with_name(path.name + suffix).replace(damaged.with_name(damaged.name + suffix))
+            progress(f"the warehouse cannot be opened; it lies as {damaged.name} for whoever looks into it, and since "
+                     "when a check fails is not known any more")  # fmt: skip
+            return previous
         path.replace(previous)
     return previous
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
 from oneledger.settings import Settings
@@ -15,7 +17,9 @@ from oneledger.web.api.mounting import mount
 from oneledger.web.heads import AnswersHead
 from oneledger.web.limits import RateLimits, requests_a_minute
 from oneledger.web.pages import ROUTERS
+from oneledger.web.queueing import WORKERS, Queue
 from oneledger.web.reading import VersionPool
+from oneledger.web.remembered import Shelf
 from oneledger.web.tokens import TokenAccess
 
 
@@ -26,10 +30,13 @@ def create_app(settings: Settings, access: Access, *, is_embedded: bool = False)
         access: how a request becomes a visitor.
         is_embedded: whether it lies inside Airflow, whose login and navigation are used.
     """
-    pool = VersionPool(settings)
+    # A page asks many small questions, and several people ask at once: one thread for each question does best, and
+    # leaves the other cores to the night.
+    pool = VersionPool(dataclasses.replace(settings, threads=1))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        current_default_thread_limiter().total_tokens = WORKERS
         yield
         pool.close()
 
@@ -38,8 +45,10 @@ def create_app(settings: Settings, access: Access, *, is_embedded: bool = False)
     app.state.access = access
     app.state.pool = pool
     app.state.limits = RateLimits()
+    app.state.shelf = Shelf()
     app.state.api_rate = requests_a_minute(os.environ)
     app.state.is_embedded = is_embedded
+    app.add_middleware(Queue)
     app.middleware("http")(headers.guard)
     app.add_middleware(AnswersHead)
     errors.install(app)

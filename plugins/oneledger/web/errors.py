@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from oneledger.redacting import SecretsLeftOut, redacted
 from oneledger.settings import ConfigurationError
 from oneledger.web import rendering
 from oneledger.web.language import language_of
@@ -21,8 +22,9 @@ from oneledger.web.wrong_parameters import described
 API_PAGE = "/api/v1/docs"
 
 log = logging.getLogger(__name__)
+log.addFilter(SecretsLeftOut())
 
-_TITLES = {
+TITLES = {
     400: ("请求不正确", "This request is not right"),
     401: ("请先登录", "Please log in"),
     403: ("权限不足", "Not allowed"),
@@ -51,7 +53,7 @@ def problem(
     headers: dict[str, str] | None = None,
 ) -> Response:  # fmt: skip
     """The error as a page, or as ``application/problem+json`` (RFC 9457) for the API."""
-    zh, en = _TITLES.get(status, (str(status), HTTPStatus(status).phrase))
+    zh, en = TITLES.get(status, (str(status), HTTPStatus(status).phrase))
     if is_api(request):
         body = {"type": "about:blank", "title": en, "title_zh": zh, "status": status, "detail": detail}
         if items:
@@ -100,7 +102,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 async def _configuration(request: Request, error: Exception) -> Response:
     # Where the installation lies on the server is nobody's business.
-    return problem(request, 404, str(error).replace(str(request.app.state.settings.home), "ONELEDGER_HOME"))
+    told = redacted(str(error)).replace(str(request.app.state.settings.home), "ONELEDGER_HOME")
+    return problem(request, 404, told)
 
 
 def unexpected(request: Request, error: Exception) -> Response:

@@ -19,7 +19,12 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    # What frame-ancestors says, for browsers that do not know it.
+    "X-Frame-Options": "SAMEORIGIN",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
 }
+_A_YEAR = "max-age=31536000"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -36,6 +41,8 @@ async def guard(request: Request, answer_of: Callable[[Request], Awaitable[Respo
         answer = errors.unexpected(request, error)
     for name, value in _HEADERS.items():
         answer.headers.setdefault(name, value)
+    if request.url.scheme == "https":
+        answer.headers.setdefault("Strict-Transport-Security", _A_YEAR)
     # What holds for an error as well as for an answer, such as what is left of the visitor's limit.
     for name, value in getattr(request.state, "answer_headers", {}).items():
         answer.headers.setdefault(name, value)

@@ -7,10 +7,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fastapi import HTTPException, Request
+from fastapi import HTTPException
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
+from starlette.requests import HTTPConnection
 
 from oneledger.settings import ConfigurationError
 
@@ -76,6 +77,6 @@ def requests_a_minute(environment: Mapping[str, str]) -> RateLimitItem:
     return RateLimitItemPerMinute(int(text))
 
 
-def check_login_rate(request: Request) -> None:
+def check_login_rate(request: HTTPConnection) -> None:
     """Count a try to log in from this address."""
     request.app.state.limits.take(LOGINS, "login", request.client.host if request.client else "unknown")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,10 @@ Row = dict[str, Any]
 Result = TypeVar("Result")
 # What is kept of each open version: results of questions that many requests ask, in order of last use.
 _REMEMBERED = 512
+# After an internal error of its own DuckDB answers nothing more; another connection to the same version does.
+LOST = (duckdb.FatalException, duckdb.InternalException, duckdb.ConnectionException)
+
+log = logging.getLogger(__name__)
 
 
 class Reading:
@@ -25,7 +30,8 @@ class Reading:
 
     def __init__(self, held: _Held) -> None:
         self._held = held
-        self._cursor = held.connection.cursor()
+        self._connection = held.working()
+        self._cursor = self._connection.cursor()
 
     @property
     def version(self) -> PublishedVersion:
@@ -36,9 +42,12 @@ class Reading:
 
         Values of a visitor go in ``parameters`` (``$name``), never into the text.
         """
-        answer = self._cursor.execute(sql, dict(parameters)) if parameters else self._cursor.execute(sql)
-        names = [column[0] for column in answer.description]
-        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+        try:
+            return self._asked(sql, parameters)
+        except LOST as error:
+            self._connection = self._held.renewed(self._connection, error)
+            self._cursor = self._connection.cursor()
+            return self._asked(sql, parameters)
 
     def one(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Row | None:
         """The only row, or None."""
@@ -55,6 +64,11 @@ class Reading:
 
     def close(self) -> None:
         self._cursor.close()
+
+    def _asked(self, sql: str, parameters: Mapping[str, Any] | None) -> list[Row]:
+        answer = self._cursor.execute(sql, dict(parameters)) if parameters else self._cursor.execute(sql)
+        names = [column[0] for column in answer.description]
+        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
 class VersionPool:
@@ -113,10 +127,33 @@ class _Held:
     def __init__(self, settings: Settings, version: PublishedVersion) -> None:
         self.version = version
         self.readers = 0
+        self._settings = settings
         self._stack = contextlib.ExitStack()
-        self.connection = self._stack.enter_context(open_version(settings, version))
+        self._connection = self._stack.enter_context(open_version(settings, version))
         self._lock = threading.Lock()
+        self._opening = threading.Lock()
         self._results: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+
+    def working(self) -> duckdb.DuckDBPyConnection:
+        """The connection; another one when DuckDB gave it up."""
+        connection = self._connection
+        try:
+            with contextlib.closing(connection.cursor()) as cursor:
+                cursor.execute("select 1")
+        except LOST as error:
+            return self.renewed(connection, error)
+        return connection
+
+    def renewed(self, lost: duckdb.DuckDBPyConnection, error: duckdb.Error) -> duckdb.DuckDBPyConnection:
+        """A connection in place of one that answers no more; requests that lost the same one share the new one.
+
+        The lost one is closed with the version: other requests may still hold cursors of it.
+        """
+        with self._opening:
+            if self._connection is lost:
+                log.error("DuckDB gave up version %s, it is opened again: %s", self.version.version, error)
+                self._connection = self._stack.enter_context(open_version(self._settings, self.version))
+            return self._connection
 
     def remembered(self, key: tuple[Any, ...], make: Callable[[], Result]) -> Result:
         with self._lock:

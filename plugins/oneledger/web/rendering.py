@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from starlette.responses import HTMLResponse
 
 from oneledger.audit.anchors import current_anchor
 from oneledger.web import formats
+from oneledger.web.access import Visitor
 from oneledger.web.language import Language
 from oneledger.web.navigation import NAVIGATION, is_within
 from oneledger.web.static import asset_address
@@ -52,7 +54,7 @@ def show(
                 "path": request.url.path.removeprefix(root),
                 "navigation": NAVIGATION,
                 "is_within": is_within,
-                "visitor": getattr(request.state, "visitor", None),
+                "visitor": _shown_visitor(request),
                 "is_embedded": request.app.state.is_embedded,
                 "anchor": functools.partial(current_anchor, request.app.state.settings),
                 **context,
@@ -60,6 +62,13 @@ def show(
         ),
         status_code=status_code,
     )
+
+
+def _shown_visitor(request: Request) -> Visitor | None:
+    """The visitor; in a page that is remembered for others with a place in it instead of the name."""
+    visitor: Visitor | None = getattr(request.state, "visitor", None)
+    place: str | None = getattr(request.state, "shown_name", None)
+    return dataclasses.replace(visitor, name=place) if visitor and place else visitor
 
 
 @functools.cache

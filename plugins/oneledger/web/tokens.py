@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection
 
 from oneledger.settings import ConfigurationError
 from oneledger.web.access import Role, Visitor
+from oneledger.web.limits import check_login_rate
 
 TOKENS_VARIABLE = "ONELEDGER_WEB_TOKENS"
 COOKIE = "oneledger_session"
@@ -44,7 +45,10 @@ class TokenAccess:
     async def visitor(self, request: HTTPConnection) -> Visitor | None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            return self.of_token(token.strip())
+            known = self.of_token(token.strip())
+            if known is None:
+                check_login_rate(request)  # a wrong token is a try to log in, whichever way it comes
+            return known
         cookie = request.cookies.get(COOKIE)
         if not cookie:
             return None

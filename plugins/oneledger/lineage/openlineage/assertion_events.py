@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from oneledger.lineage.openlineage.dbt_build import DbtBuild, span
 from oneledger.lineage.openlineage.model_events import job_name, node_facet
-from oneledger.lineage.openlineage.redacting import without_secrets
 from oneledger.lineage.openlineage.runs import Teller
+from oneledger.redacting import without_secrets
 
 if TYPE_CHECKING:
     from openlineage.client.event_v2 import RunEvent

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from oneledger.lineage.openlineage import configuration
-from oneledger.lineage.openlineage.redacting import without_secrets
+from oneledger.redacting import without_secrets
 from oneledger.settings import ConfigurationError
 
 if TYPE_CHECKING:

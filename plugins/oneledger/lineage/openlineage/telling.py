@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from oneledger.lineage.openlineage import configuration
-from oneledger.lineage.openlineage.redacting import without_secrets
+from oneledger.locks import BusyError
+from oneledger.locks.register import EVENTS
 from oneledger.outcomes import Outcome, record_outcome
-from oneledger.settings import Settings
+from oneledger.redacting import without_secrets
+from oneledger.settings import ConfigurationError, Settings
 
 if TYPE_CHECKING:
     from openlineage.client import OpenLineageClient
@@ -101,7 +103,16 @@ def _tell(settings: Settings, make: Callable[[], Iterable[RunEvent]]) -> Told:
 
 
 def resend(settings: Settings) -> Told:
-    """Send the events that were kept because they could not be sent; those that arrive are kept no longer."""
+    """Send the events that were kept because they could not be sent; those that arrive are kept no longer.
+
+    Raises:
+        BusyError: another process sends them.
+    """
+    with EVENTS.held(settings, run_id="lineage events", step="resend"):
+        return _resend(settings)
+
+
+def _resend(settings: Settings) -> Told:
     begun = time.monotonic()
     sent = 0
     _broken_until.clear()
@@ -171,10 +182,12 @@ def _keep_unsent(settings: Settings, events: Sequence[RunEvent]) -> str:
 
     folder = configuration.unsent_dir(settings)
     try:
-        transport = DailyFileTransport(DailyFileConfig(str(folder)))
-        for event in events:
-            transport.emit(event)
-    except OSError as error:
+        # Who sends them again takes away what it has sent: nothing may be added meanwhile.
+        with EVENTS.held(settings, run_id="lineage events", step="keep"):
+            transport = DailyFileTransport(DailyFileConfig(str(folder)))
+            for event in events:
+                transport.emit(event)
+    except (OSError, BusyError, ConfigurationError) as error:
         return f"nor could they be kept in {folder}: {error}"
     return f"they are kept in {folder}"
 

@@ -29,6 +29,7 @@ from oneledger.web.api.problems import BadParameter, BadQuestionError, unknown
 from oneledger.web.heads import is_head
 from oneledger.web.page import VersionName, at_least
 from oneledger.web.reading import Reading
+from oneledger.web.remembered import Shelf
 
 PREFIX = "/api/v1"
 # Raised when the same question to the same version is answered otherwise than before.
@@ -110,7 +111,17 @@ class Call:
     ) -> Response:  # fmt: skip
         """A JSON answer that the version alone decides: not worked out when the asker has it already."""
         etag = self.etag("json")
-        return self.not_modified(etag) or self.json(make(), etag, links)
+        return self.not_modified(etag) or self.remembered(etag, lambda: self.json(make(), etag, links))
+
+    def remembered(self, etag: str, make: Callable[[], Response]) -> Response:
+        """The answer with this tag, made once for all who ask: equal tags mean equal bytes."""
+        shelf: Shelf = self.request.app.state.shelf
+        found = shelf.get(etag)
+        if found is not None:
+            return Response(found.body, headers=dict(found.headers))
+        answer = make()
+        shelf.put(etag, bytes(answer.body), dict(answer.headers))
+        return answer
 
     def answer_of_now(self, body: Mapping[str, Any], links: Mapping[str, str] | None = None) -> Response:
         """A JSON answer about the installation as it is: tagged by its content."""

@@ -10,16 +10,14 @@ from typing import IO, Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from oneledger.publishing.spreadsheet_text import harmless_array
 from oneledger.web.api.relations import Column
 
 ROWS_A_BATCH = 20_000
 _SENT_AT_ONCE = 1 << 18
-# A cell that starts with one of these is run as a formula by Excel and WPS when a CSV is opened.
-_FORMULA_START = r"^[=+\-@\t\r]"
 
 
 def csv_bytes(reader: pa.RecordBatchReader, columns: Sequence[Column], *, for_excel: bool) -> Iterator[bytes]:
@@ -142,11 +140,8 @@ def _as_csv(column: pa.Array, *, for_excel: bool) -> pa.Array:
         texts = [None if one is None else f"{one.isoformat()}Z" for one in column.to_pylist()]
         return pa.array(texts, pa.string())
     if pa.types.is_nested(column.type):
-        return pa.array([None if one is None else str(one) for one in column.to_pylist()], pa.string())
-    if for_excel and pa.types.is_string(column.type):
-        dangerous = pc.match_substring_regex(column, _FORMULA_START)
-        return pc.if_else(dangerous, pc.binary_join_element_wise("'", column, ""), column)
-    return column
+        column = pa.array([None if one is None else str(one) for one in column.to_pylist()], pa.string())
+    return harmless_array(column) if for_excel else column
 
 
 class _Sink:

@@ -63,7 +63,7 @@ def rows_answer(call: Call, relation: Relation, asked: RowsAsked, *, caps: Caps 
     total = int(call.reading.remembered(key, lambda: _one(call, counted, question.values)))
     try:
         if chosen is Format.JSON:
-            return _json(call, question, asked, etag, total)
+            return call.remembered(etag, lambda: _json(call, question, asked, etag, total))
         return _file(call, question, asked, chosen, etag, total, caps)
     except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
         if question.after is None:

@@ -13,6 +13,7 @@ from oneledger.web.pages import (
     projects,
     quality,
     reports,
+    runbooks,
     sharing,
     trace,
 )
@@ -32,4 +33,5 @@ ROUTERS = (
     reports.router,
     evaluation_simulation.router,
     trace.router,
+    runbooks.router,
 )

@@ -18,9 +18,10 @@ from oneledger.web import evaluated
 from oneledger.web.app_page import AppPage
 from oneledger.web.page import ViewerPage
 from oneledger.web.queries import apps as queries
+from oneledger.web.remembered import PageOfVersion
 from oneledger.web.terms import TERMS, terms_of
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PageOfVersion)
 
 # A form sends an empty text for a choice that nobody made.
 _blank = BeforeValidator(lambda given: given or None)

@@ -17,8 +17,9 @@ from oneledger.web.page import Page, ViewerPage
 from oneledger.web.pages.lineage import find_table
 from oneledger.web.queries import catalogue as queries
 from oneledger.web.queries.flow import PUBLISHED_LAYERS, Flow, Table, flow_of
+from oneledger.web.remembered import PageOfVersion
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PageOfVersion)
 
 TableName = Annotated[str, PathParameter(pattern=r"^[A-Za-z_]\w{0,60}\.[A-Za-z_]\w{0,80}$")]
 ShortName = Annotated[str, PathParameter(pattern=r"^\w{1,80}$")]

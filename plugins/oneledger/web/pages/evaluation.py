@@ -15,6 +15,7 @@ from oneledger.evaluation.deciding import DecisionRefusedError, confirm, reject
 from oneledger.evaluation.diffing import diff
 from oneledger.evaluation.drafting import BANDS
 from oneledger.evaluation.runs import evaluation_runs, find_run, preferred_run
+from oneledger.locks import BusyError
 from oneledger.settings import ConfigurationError
 from oneledger.warehouse.evaluation_runs import EvaluationRun
 from oneledger.web.access import Role
@@ -114,6 +115,11 @@ def decide(
             reject(page.settings, shown.run_id, name=name, reason=reason, through=through)
     except DecisionRefusedError as error:
         raise HTTPException(409, f"不能作此决定：情况已有变化，请回到该运行页面查看。 {error}") from error
+    except BusyError as error:
+        raise HTTPException(
+            409,
+            f"另一项决定正在封存，请稍候再试。 {error.problem} {error.rule} Nothing was decided; try again.",
+        ) from error
     except ConfigurationError as error:
         raise HTTPException(503, f"现在不能封存决定。 The decision cannot be sealed now: {error}") from error
     root = page.request.scope.get("root_path", "")

@@ -19,9 +19,10 @@ from oneledger.web.listing import NOT_GIVEN
 from oneledger.web.page import Page, ViewerPage
 from oneledger.web.queries import findings as ask
 from oneledger.web.reading import Row
+from oneledger.web.remembered import PageOfVersion
 from oneledger.web.terms import term, terms_of
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PageOfVersion)
 
 State = Literal["open", "closing", "closed", "reopened", "cannot_determine", "overdue"]
 # Enough to see what it is about; the query beside it lists all.

@@ -14,9 +14,10 @@ from oneledger.web.listing import PageNumber, cells
 from oneledger.web.page import Page, ViewerPage
 from oneledger.web.queries import funding as ask
 from oneledger.web.reading import Row
+from oneledger.web.remembered import PageOfVersion
 from oneledger.web.terms import terms_of
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PageOfVersion)
 
 LeadSort = Literal[
     "waiting_days", "-waiting_days", "publish_to_release_days", "-publish_to_release_days", "release_to_arrive_days",

@@ -25,9 +25,10 @@ from oneledger.web.listing import NOT_GIVEN, SearchText
 from oneledger.web.page import Page, ViewerPage
 from oneledger.web.queries import funding as ask
 from oneledger.web.reading import Row
+from oneledger.web.remembered import PageOfVersion
 from oneledger.web.terms import terms_of
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PageOfVersion)
 
 Percent = Annotated[
     Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None,

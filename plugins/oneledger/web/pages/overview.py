@@ -17,9 +17,10 @@ from oneledger.web import evaluated, formats
 from oneledger.web.last_night import last_night
 from oneledger.web.page import Page, ViewerPage
 from oneledger.web.queries import overview as queries
+from oneledger.web.remembered import PageOfNow
 from oneledger.web.terms import TERMS, term, terms_of
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PageOfNow)
 BANDS = ("5", "4", "3", "none", "withheld")
 
 

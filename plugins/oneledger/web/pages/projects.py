@@ -15,9 +15,10 @@ from oneledger.web.listing import NOT_GIVEN, PageNumber, SearchText, cells
 from oneledger.web.page import Page, ViewerPage
 from oneledger.web.queries import project as one
 from oneledger.web.queries import projects as many
+from oneledger.web.remembered import PageOfVersion
 from oneledger.web.terms import terms_of
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PageOfVersion)
 
 Level = Literal["city", "county"]
 Stage = Literal["declared", "reviewed", "implementing", "accepted", "operating", "missing"]

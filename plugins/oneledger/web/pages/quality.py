@@ -12,6 +12,7 @@ from oneledger.charts import quality as charts
 from oneledger.charts import render
 from oneledger.quality.quarantine import Filter, quarantine_counts
 from oneledger.quality.results import check_trends, history_of, latest_results
+from oneledger.runbooks import code_of_check, code_of_row_rule, page_of
 from oneledger.web.access import Role
 from oneledger.web.formats import moment
 from oneledger.web.page import Page, ViewerPage
@@ -46,6 +47,7 @@ def quality(page: ViewerPage, show: Literal["failing", "all"] = "failing") -> HT
         quarantined_count=sum(one["rows_count"] for one in counts),
         parts=page.reading.remembered(("withheld parts",), lambda: queries.withheld_parts(page.reading)),
         freshness=page.reading.remembered(("freshness",), lambda: queries.freshness(page.reading)),
+        runbook_of=page_of,
     )
 
 
@@ -69,6 +71,7 @@ def check(
     return page.show(
         "quality/check.html",
         check=latest[0],
+        runbook=page_of(code_of_check(check_id)),
         latest=latest,
         trend=trend,
         drawn=page.reading.remembered(("check history", check_id, token, page.language), lambda: _drawn(page, trend)),
@@ -110,6 +113,7 @@ def quarantine(
         },
         may_see_rows=may_see_rows,
         accounted=page.reading.remembered(("accounted for",), lambda: queries.accounted_for(page.reading)),
+        runbook_of_rule=lambda rule_id: page_of(code_of_row_rule(rule_id)),
     )
 
 

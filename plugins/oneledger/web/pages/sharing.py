@@ -13,9 +13,10 @@ from oneledger.web.listing import NOT_GIVEN, PageNumber, SearchText, cells
 from oneledger.web.page import Page, ViewerPage
 from oneledger.web.queries import sharing as ask
 from oneledger.web.reading import Row
+from oneledger.web.remembered import PageOfVersion
 from oneledger.web.terms import terms_of
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PageOfVersion)
 
 BUSIEST = 12
 

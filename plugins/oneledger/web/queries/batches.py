@@ -12,6 +12,7 @@ from oneledger.landing.manifest import LandedFile, Manifest, manifest_sha256, re
 from oneledger.lineage.landed_lines import batch_folder
 from oneledger.publishing.versions import BATCHES_FILE
 from oneledger.settings import Settings
+from oneledger.web.listing import with_total
 from oneledger.web.reading import Reading, Row
 
 PAGE_SIZE = 50
@@ -51,6 +52,8 @@ class BatchState:
     seal: LedgerEntry | None
     is_as_sealed: bool | None
     problem: str = ""
+    # Entries of the ledger whose document was changed or is gone: the batch may be sealed in one of them.
+    broken_seals: tuple[int, ...] = ()
 
 
 def batch_rows(reading: Reading, *, source: str, entity: str, is_quarantined: bool, page: int) -> tuple[list[Row], int]:
@@ -59,19 +62,18 @@ def batch_rows(reading: Reading, *, source: str, entity: str, is_quarantined: bo
         "path": str(reading.version.path / BATCHES_FILE), "source": source, "entity": entity,
         "is_quarantined": is_quarantined, "limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE,
     }  # fmt: skip
-    rows = reading.rows(
-        """
+    chosen = """
         select
             batch_id, source, entity, business_on, revision, received_count, accepted_count, quarantined_count,
-            superseded_count, correction_reason, count(*) over () as total_count
+            superseded_count, correction_reason
         from read_parquet($path)
         where
             ($source = '' or source = $source)
             and ($entity = '' or entity = $entity)
             and (not $is_quarantined or quarantined_count > 0)
-        order by business_on desc, source, entity, revision desc
-        limit $limit offset $offset
-        """,
+        """
+    rows = reading.rows(
+        f"{with_total(chosen)} order by business_on desc, source, entity, revision desc limit $limit offset $offset",
         parameters,
     )
     return rows, rows[0]["total_count"] if rows else 0
@@ -106,7 +108,7 @@ def batch_state(settings: Settings, reading: Reading, batch_id: str) -> BatchSta
     source = batch_id.partition(".")[0]
     chain = _chain(settings, source)
     place = next((number for number, one in enumerate(chain) if one.batch_id == batch_id), None)
-    seal, sealed = _seal(settings, source, batch_id)
+    seal, sealed, broken = _seal(settings, source, batch_id)
     return BatchState(
         batch_id=batch_id,
         admitted=admitted,
@@ -119,6 +121,7 @@ def batch_state(settings: Settings, reading: Reading, batch_id: str) -> BatchSta
         seal=seal,
         is_as_sealed=None if sealed is None or digest is None else sealed == digest,
         problem=problem,
+        broken_seals=broken,
     )
 
 
@@ -156,8 +159,11 @@ def _is_linked(
     return is_right
 
 
-def _seal(settings: Settings, source: str, batch_id: str) -> tuple[LedgerEntry | None, str | None]:
-    """The first entry that holds the batch, and the hash of its manifest there."""
+def _seal(
+    settings: Settings, source: str, batch_id: str
+) -> tuple[LedgerEntry | None, str | None, tuple[int, ...]]:  # fmt: skip
+    """The first entry that holds the batch, the hash of its manifest there, and the entries that cannot be read."""
+    broken = []
     for line in read_lines(settings):
         entry = parse(line)
         if entry is None or entry.kind != "landing" or entry.subject != source:
@@ -165,8 +171,9 @@ def _seal(settings: Settings, source: str, batch_id: str) -> tuple[LedgerEntry |
         try:
             document = read_document(settings, entry.document)
         except ValueError:
+            broken.append(entry.sequence)
             continue
         for one in document["batches"]:
             if one["batch_id"] == batch_id:
-                return entry, one["manifest_sha256"]
-    return None, None
+                return entry, one["manifest_sha256"], ()
+    return None, None, tuple(broken)

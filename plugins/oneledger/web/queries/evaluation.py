@@ -18,6 +18,7 @@ from oneledger.settings import Settings
 from oneledger.warehouse.evaluation_runs import EvaluationRun
 from oneledger.web.api.files import batches, csv_bytes
 from oneledger.web.api.relations import Column
+from oneledger.web.listing import with_total
 from oneledger.web.reading import Reading
 
 PAGE_ROWS = 50
@@ -82,11 +83,11 @@ def results_of(
     with _opened(run, "app_stars", "population") as connection:
         rows = _rows(
             connection,
-            f"select *, count(*) over () as total from ({_RESULT}) where {_CHOSEN} order by {_order(sort)}"
+            f"{with_total(f'select * from ({_RESULT}) where {_CHOSEN}')} order by {_order(sort)}"
             f" limit {PAGE_ROWS} offset $skipped",
             {**_asked(text, band), "skipped": (page - 1) * PAGE_ROWS},
         )
-        total = rows[0]["total"] if rows else 0
+        total = rows[0]["total_count"] if rows else 0
         if not rows and page > 1:
             return Results([], results_of(run, text=text, band=band, sort=sort).total)
     return Results(rows, total)

@@ -18,6 +18,7 @@ from oneledger.publishing.versions import BATCHES_FILE
 from oneledger.quality.quarantine import Filter, count_rows, quarantined_rows
 from oneledger.settings import ConfigurationError, Settings
 from oneledger.warehouse.reader_copies import ReaderCopies, open_reader_copies
+from oneledger.web.listing import with_total
 from oneledger.web.reading import Reading
 
 PAGE_ROWS = 50
@@ -143,22 +144,20 @@ def batches(
     reading: Reading, *, source: str | None, entity: str | None, only_quarantined: bool, page: int
 ) -> tuple[list[dict[str, Any]], int]:
     """Batches of the version, newest business date first: one page, and how many there are."""
-    rows = reading.rows(
-        f"""
+    chosen = f"""
         select
             batch_id, source, entity, business_on, revision, received_count, accepted_count, quarantined_count,
             superseded_count, correction_reason, correction_name,
-            received_count = accepted_count + quarantined_count + superseded_count as adds_up,
-            count(*) over () as total
+            received_count = accepted_count + quarantined_count + superseded_count as adds_up
         from read_parquet('{_batches(reading)}')
         where ($source is null or source = $source) and ($entity is null or entity = $entity)
             and (not $only_quarantined or quarantined_count > 0)
-        order by business_on desc, batch_id desc
-        limit {PAGE_ROWS} offset $skipped
-        """,
+        """
+    rows = reading.rows(
+        f"{with_total(chosen)} order by business_on desc, batch_id desc limit {PAGE_ROWS} offset $skipped",
         {"source": source, "entity": entity, "only_quarantined": only_quarantined, "skipped": (page - 1) * PAGE_ROWS},
     )
-    return rows, rows[0]["total"] if rows else 0
+    return rows, rows[0]["total_count"] if rows else 0
 
 
 def kept_out(

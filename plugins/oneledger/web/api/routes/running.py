@@ -77,7 +77,7 @@ def _of_now(request: Request, settings: Settings, what: str) -> Any:
 def _status(settings: Settings) -> dict[str, Any]:
     """Without the holder of the lock: which machine and process writes is nobody's business here."""
     found = status(settings)
-    items = [one for one in found["items"] if one["name"] != "lock"]
+    items = [one for one in found["items"] if not one["name"].startswith("lock")]
     return {
         "ok": found["ok"], "last_run": found["last_run"], "is_writing": found["lock"] is not None, "items": items
     }  # fmt: skip

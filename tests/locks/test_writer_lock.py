@@ -11,7 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from oneledger.settings import Settings
+from oneledger.audit import removing
+from oneledger.audit.retention import plan_retention
+from oneledger.catalogue import load_catalogue
+from oneledger.locks.register import held_now
+from oneledger.quality.gates import run_gate
+from oneledger.settings import Settings, load_settings
 from oneledger.warehouse.lock import WriterBusyError, lock_holder, writer_lock
 
 HOLD = """
@@ -80,3 +85,27 @@ def test_another_run_in_the_same_process_is_refused(settings: Settings) -> None:
         writer_lock(settings, run_id="backfill", step="admit"),
     ):
         pytest.fail("two writers at once")
+
+
+def test_a_gate_is_not_judged_while_somebody_else_writes(settings: Settings) -> None:
+    # What was judged would not be what the answer is kept for.
+    with (
+        writer_lock(settings, run_id="release", step="release"),
+        pytest.raises(WriterBusyError, match="run release"),
+    ):
+        run_gate("marts", settings, load_catalogue(load_settings()), run_id="nightly")
+    assert not settings.warehouse_path.exists()
+
+
+def test_retention_plans_and_removes_while_nothing_can_be_confirmed_or_pinned(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, ...]] = []
+
+    def plan(given: Settings, now: object = None) -> removing.Plan:
+        seen.append(tuple(one["name"] for one in held_now(given)))
+        return plan_retention(given)
+
+    monkeypatch.setattr(removing, "plan_retention", plan)
+    removing.apply_retention(settings, name="Wang", reason="disk")
+    assert seen == [("writer", "decision")]

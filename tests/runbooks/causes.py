@@ -1,0 +1,214 @@
+"""How the failures come about that are done to an installation: each is caused for real, the page mends it."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import duckdb
+
+from oneledger.city.breaking import break_city, mend_city
+from oneledger.settings import Settings
+from tests.faults.rounds import LAST
+
+from .commands import Shell
+
+Cause = Callable[[Shell], contextlib.AbstractContextManager[None]]
+
+
+def home_of(shell: Shell) -> Path:
+    return Path(shell.environment["ONELEDGER_HOME"])
+
+
+def checkout_of(shell: Shell) -> Path:
+    return Path(shell.environment["ONELEDGER_PROJECT_ROOT"])
+
+
+@contextlib.contextmanager
+def nothing(shell: Shell) -> Iterator[None]:
+    """The page itself does what it shows, or shows how things look when they are well."""
+    yield
+
+
+def _append(path: Path, text: str) -> None:
+    path.chmod(0o644)
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(text)
+
+
+def _flip(path: Path) -> None:
+    """Change one byte in the middle; who reads the size and the time alone sees nothing."""
+    path.chmod(0o644)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+
+
+@contextlib.contextmanager
+def a_lost_row(shell: Shell) -> Iterator[None]:
+    """A day is delivered again and admitted, and then somebody deletes a row by hand."""
+    home = home_of(shell)
+    break_city("redelivered_day", home / "city", dt.date(LAST.year, LAST.month, 21))
+    shell.run("oneledger", "ingest", "zheliban")
+    shell.run(
+        sys.executable, "-c",
+        "from oneledger.settings import load_settings; from oneledger.catalogue import load_catalogue;"
+        "from oneledger.warehouse.admission import admit; from oneledger.outcomes import new_run_id;"
+        "s = load_settings(); admit(s, load_catalogue(s), run_id=new_run_id())",
+    )  # fmt: skip
+    with duckdb.connect(str(home / "warehouse" / "warehouse.duckdb")) as connection:
+        connection.execute(
+            "delete from admitted.usage where rowid in (select min(rowid) from admitted.usage "
+            f"where source = 'zheliban' and usage_on = date '{LAST:%Y-%m}-21')"
+        )
+    yield
+    mend_city(home / "city", "redelivered_day")
+
+
+@contextlib.contextmanager
+def a_wrong_model(shell: Shell) -> Iterator[None]:
+    """Somebody counts visitors of a month one too high."""
+    path = next((checkout_of(shell) / "dbt_project").rglob("mart_app_usage_month.sql"))
+    path.write_text(path.read_text("utf-8").replace("sum(visitors_count)", "sum(visitors_count) + 1", 1), "utf-8")
+    yield
+
+
+@contextlib.contextmanager
+def a_model_that_is_no_sql(shell: Shell) -> Iterator[None]:
+    _append(next((checkout_of(shell) / "dbt_project").rglob("mart_app_usage_month.sql")), "\nselect from where\n")
+    yield
+
+
+@contextlib.contextmanager
+def a_check_that_is_no_sql(shell: Shell) -> Iterator[None]:
+    path = checkout_of(shell) / "expectations" / "sources.yml"
+    path.write_text(path.read_text("utf-8").replace("from control.admitted_batch", "from control.no_batch", 1), "utf-8")
+    yield
+
+
+@contextlib.contextmanager
+def an_edited_rule(shell: Shell) -> Iterator[None]:
+    _append(checkout_of(shell) / "expectations" / "tolerated.yml", "# seen and found good\n")
+    yield
+
+
+@contextlib.contextmanager
+def a_killed_run(shell: Shell) -> Iterator[None]:
+    """SIGKILL while the models are built."""
+    break_city("redelivered_day", home_of(shell) / "city", dt.date(LAST.year, LAST.month, 22))
+    with subprocess.Popen(
+        ["oneledger", "run"], env={**os.environ, **shell.environment}, stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL, text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("3/6"):
+                break
+        time.sleep(1)
+        os.killpg(process.pid, signal.SIGKILL)
+    yield
+
+
+@contextlib.contextmanager
+def somebody_who_writes(shell: Shell) -> Iterator[None]:
+    """A process holds the writer's lock and hangs."""
+    with subprocess.Popen(
+        [sys.executable, "-c",
+         "import time; from oneledger.settings import load_settings; from oneledger.warehouse.lock import writer_lock\n"
+         "with writer_lock(load_settings(), run_id='hanging', step='nightly'):\n"
+         "    print('held', flush=True); time.sleep(3600)"],
+        env={**os.environ, **shell.environment}, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None and process.stdout.readline().strip() == "held"
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+@contextlib.contextmanager
+def a_damaged_warehouse(shell: Shell) -> Iterator[None]:
+    path = home_of(shell) / "warehouse" / "warehouse.duckdb"
+    path.write_bytes(b"the disk wrote something else here\n" * 400)
+    yield
+
+
+@contextlib.contextmanager
+def a_damaged_version(shell: Shell) -> Iterator[None]:
+    _flip(next((home_of(shell) / "published" / "current").resolve().glob("facts/*/*.parquet")))
+    yield
+
+
+@contextlib.contextmanager
+def a_changed_landed_file(shell: Shell) -> Iterator[None]:
+    _flip(next(path for path in sorted((home_of(shell) / "landing/zheliban").rglob("*.gz"))))
+    yield
+
+
+@contextlib.contextmanager
+def an_edited_evaluation(shell: Shell) -> Iterator[None]:
+    run = sorted((home_of(shell) / "evaluations").iterdir())[-1]
+    record = next(iter(sorted(run.rglob("*.csv"))), None) or run / "run.json"
+    _append(record, "\n")
+    yield
+
+
+@contextlib.contextmanager
+def a_cut_ledger(shell: Shell) -> Iterator[None]:
+    path = home_of(shell) / "seals" / "ledger.jsonl"
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    path.write_text("".join([*lines[:2], *lines[3:]]), encoding="utf-8")
+    assert json.loads(lines[2])["sequence"]
+    yield
+
+
+# In this order, each on an installation that the one before left well.
+SINGLE: dict[str, Cause] = {
+    "warnings-only": nothing,
+    "values-suspicious": nothing,
+    "wrong-password": nothing,
+    "source-not-connected": nothing,
+    "evaluation-gate-shut": nothing,
+    "decision-refused": nothing,
+    "page-says-no": nothing,
+    "configuration-wrong": nothing,
+    "installation-unfit": nothing,
+    "notice-not-sent": nothing,
+    "finding-reopened": nothing,
+    "way-in-lost": nothing,
+    "port-taken": nothing,
+    "clock-of-this-machine": nothing,
+    "airflow-does-not-start": nothing,
+    "airflow-task-stuck": nothing,
+    "disk-full": nothing,
+    "figures-do-not-come-out": nothing,
+    "restated": nothing,
+    "version-withdrawn": nothing,
+    "backfill-refused": nothing,
+    "confirmed-run-edited": an_edited_evaluation,
+    "landed-file-changed": a_changed_landed_file,
+    "version-damaged": a_damaged_version,
+    "ledger-broken": a_cut_ledger,
+    "rules-edited": an_edited_rule,
+    "somebody-else-writes": somebody_who_writes,
+    "run-was-killed": a_killed_run,
+    "check-cannot-be-made": a_check_that_is_no_sql,
+    "models-do-not-build": a_model_that_is_no_sql,
+    "marts-contradict": a_wrong_model,
+    "rows-not-accounted-for": a_lost_row,
+    "out-of-memory": nothing,
+    "warehouse-damaged": a_damaged_warehouse,
+    "restore-from-backup": nothing,
+}
+
+
+def settings_of(shell: Shell) -> Settings:
+    return Settings(home=home_of(shell), project_root=checkout_of(shell))
