@@ -100,7 +100,7 @@ def test_the_entry_point_hands_connections_tokens_and_key_to_the_command(tmp_pat
 def test_the_stack_and_make_up_exclude_each_other_on_one_home(installation: ClusterInstallation) -> None:
     settings = installation.settings
     with (
-        AIRFLOW.held(settings, run_id="airflow", step="make up"),
+        AIRFLOW.held(settings, run_id="make up", step="still starting"),
         pytest.raises(ConfigurationError, match="ONELEDGER_HOME"),
         ClusterSupervisor(settings, PORT, Progress()),
     ):

@@ -79,6 +79,14 @@ def test_only_the_warehouse_worker_can_write_the_warehouse(services: dict[str, S
     assert readers == {"api-server", "web"}
 
 
+def test_who_runs_our_code_beside_the_pages_sees_the_home_and_the_scheduler_does_not(
+    services: dict[str, Service],
+) -> None:
+    having = {name for name, one in services.items() if any("home:" in v for v in one.definition.get("volumes", []))}
+    assert having >= {"worker", "worker-warehouse", "triggerer", "dag-processor", "api-server", "web"}
+    assert not {"scheduler", "postgres", "redis"} & having
+
+
 def test_no_service_carries_the_value_of_a_secret(compose: dict[str, Any], services: dict[str, Service]) -> None:
     sensitive = re.compile(r"(KEY|SECRET|PASSWORD|TOKEN|CONN|BROKER_URL|RESULT_BACKEND)")
     for service in services.values():
