@@ -59,7 +59,7 @@ def test_a_child_is_started_again_without_what_it_left_behind(tmp_path: Path) ->
     wait_for(lambda: len(members(child.pid)) == 2 and child.log_path.read_text().count("ready") == 2)
     os.kill(child.pid, signal.SIGKILL)
     wait_for(lambda: [one.name for one in group.ended()] == ["part"])
-    again = group.restart(child, command, dict(os.environ))
+    again = group.restart(child)
     try:
         assert members(child.pid) == []
         assert group.children == [again] and again.pid != child.pid
