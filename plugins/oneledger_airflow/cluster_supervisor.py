@@ -41,7 +41,7 @@ class ClusterSupervisor(Supervisor):
         for name, service in self.services.items():
             if name not in (*BACKING, ONCE, *workers):
                 self._start_service(service)
-        # Workers ask the API server for each task, and the compose file starts them once it is healthy.
+        # Workers come last, as in the compose file: for each task they ask the API server.
         for service in workers.values():
             self._start_service(service)
 
@@ -58,7 +58,10 @@ class ClusterSupervisor(Supervisor):
         environment = self.installation.environment_of(service, self.port)
         if service.name not in BACKING:
             command = self.installation.command_of(service, command)
-        done = subprocess.run(command, env=environment, capture_output=True, stdin=subprocess.DEVNULL, timeout=120)
+        try:
+            done = subprocess.run(command, env=environment, capture_output=True, stdin=subprocess.DEVNULL, timeout=120)
+        except subprocess.TimeoutExpired:
+            return False
         return done.returncode == 0
 
     def _start_backing(self, service: Service) -> None:
