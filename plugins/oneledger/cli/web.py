@@ -44,11 +44,9 @@ def web(
     """Serve until interrupted."""
     # Before anything starts a thread: each thread has its own priority and inherits it from who starts it.
     os.nice(nice)
-    import uvicorn
-
     from oneledger.publishing.versions import resolve
     from oneledger.web.app import create_app
-    from oneledger.web.listening import listen
+    from oneledger.web.listening import listen, server_of
     from oneledger.web.tokens import TOKENS_VARIABLE, token_access
     from oneledger.web.warming import warm_in_background
 
@@ -66,5 +64,4 @@ def web(
     say("Ctrl-C 结束。 Ctrl-C ends it.")
     pages = create_app(settings, access)
     warm_in_background(pages.state.pool)
-    server = uvicorn.Server(uvicorn.Config(pages, log_level="warning", server_header=False))
-    server.run(sockets=[socket])
+    server_of(pages).run(sockets=[socket])

@@ -390,4 +390,6 @@ class _Reach:
                 self._inline(long)
                 names[short] = (catalogue, schema, f"{self.relation.name} {long}")
         copy = with_tables(block.select, names)
-        return f"(select * from ({text_of(copy)}) as part({', '.join(quote(one) for one in query.columns)}))"
+        # A query that is no select (unpivot) names its columns itself; here nobody knows them.
+        listed = f"({', '.join(quote(one) for one in query.columns)})" if query.columns else ""
+        return f"(select * from ({text_of(copy)}) as part{listed})"

@@ -1,10 +1,27 @@
-"""A socket to listen on, taken before the address is told to anybody."""
+"""A socket to listen on, taken before the address is told to anybody, and the server on it."""
 
 from __future__ import annotations
 
 import socket
+from typing import TYPE_CHECKING
 
 from oneledger.settings import ConfigurationError
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.types import ASGIApp
+
+# Longer than people look at a page: a connection that is closed just when somebody asks again is an error to a program.
+_KEEP_ALIVE_SECONDS = 75
+
+
+def server_of(app: ASGIApp) -> uvicorn.Server:
+    """The server of the pages; ``run(sockets=[…])`` serves until it is told to end."""
+    import uvicorn
+
+    return uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", server_header=False, timeout_keep_alive=_KEEP_ALIVE_SECONDS)
+    )
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -17,9 +17,9 @@ _COME_AGAIN_SECONDS = 5
 class Queue:
     """Counts the requests that are being answered or wait for a thread; beyond the most of them, 503."""
 
-    def __init__(self, app: ASGIApp, most: int = MOST_AT_ONCE) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._most = most
+        self._most = MOST_AT_ONCE
         self._inside = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
