@@ -11,8 +11,8 @@ import typer
 
 from oneledger.cli.output import EXIT_FOUND_SOMETHING_WRONG, emit_json, fail
 from oneledger.locks import BusyError
-from oneledger.runbooks import runbook_command
 from oneledger.redacting import redacted
+from oneledger.runbooks import runbook_command
 from oneledger.settings import ConfigurationError
 
 # One module a room; each adds its verbs with ``register``.
