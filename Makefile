@@ -53,8 +53,8 @@ lint-catalogue: setup ## the source catalogue is valid
 lint-rules: setup ## the rules of the evaluation add up
 	$(VENV)/oneledger rules check
 
-bench: setup ## rows, seconds per stage, memory, one more day, ratio to plain DuckDB SQL
-	@$(VENV)/python -m benchmarks
+bench: setup ## rows, seconds per stage, memory, one more day, ratio to plain DuckDB SQL (SCALE=1000 BENCH_HOME=DIR: a province)
+	@$(VENV)/python -m benchmarks $(if $(SCALE),--scale $(SCALE) --home $(BENCH_HOME))
 
 docs: setup ## dbt's documentation pages; with columns as built when there is a warehouse
 	@cd dbt_project && if [ -f "$(ONELEDGER_WAREHOUSE)" ]; then $(DBT) docs generate --static; \

@@ -12,12 +12,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.comparison import Contender, Limits, measure_comparison, table_of, to_json, write_plot
+from benchmarks import comparison
+from benchmarks.comparison import Contender, Limits, measure_comparison, write_plot
 from benchmarks.gate import GateCost, measure_gate
+from benchmarks.large import measure_large, plot_of, table_of
 from benchmarks.load import History, measure_load, print_load
 from benchmarks.nightly import DATA_WORK, HistoryCost, ScaleCost, measure_history, measure_scale
 from benchmarks.pages import measure_pages
 from benchmarks.tracing import measure_tracing
+from oneledger.charts.palette import PAPER
+from oneledger.charts.render import svg
 
 console = Console(width=150, highlight=False)
 
@@ -46,6 +50,9 @@ def main() -> None:
         return
     if arguments.comparison:
         _compare(arguments)
+        return
+    if arguments.scale:
+        _measure_large(arguments)
         return
     root = Path(arguments.home or tempfile.mkdtemp(prefix="oneledger-bench-"))
     console.print(f"data under {root}; memory limit {arguments.memory_limit}")
@@ -118,14 +125,39 @@ def _compare(arguments: argparse.Namespace) -> None:
             )
             if not arguments.keep:
                 shutil.rmtree(root / f"comparison-{scale}")
-            print(table_of(contenders))
+            print(comparison.table_of(contenders))
     finally:
         if not arguments.keep and not arguments.home:
             shutil.rmtree(root, ignore_errors=True)
     if arguments.plot:
         write_plot(contenders, arguments.plot)
     if arguments.output:
-        Path(arguments.output).write_text(json.dumps(to_json(contenders), indent=1) + "\n", "utf-8")
+        Path(arguments.output).write_text(json.dumps(comparison.to_json(contenders), indent=1) + "\n", "utf-8")
+
+
+def _measure_large(arguments: argparse.Namespace) -> None:
+    if not arguments.home:
+        raise SystemExit("--scale needs --home: the history takes long to build and is kept for the next time.")
+    cost = measure_large(
+        Path(arguments.home).resolve(),
+        scale=arguments.scale,
+        last_day=arguments.last_day,
+        history_days=arguments.history_days,
+        memory_limit=arguments.memory_limit,
+        with_plain=not arguments.no_plain,
+        say=console.print,
+    )
+    console.print(table_of(cost), soft_wrap=True)
+    console.print(
+        f"version: {cost.linked_files} files ({cost.linked_mib:,.0f} MiB) shared with the one before, "
+        f"{cost.written_mib:,.0f} MiB written; plain SQL that knows the new day: {cost.plain_day_seconds or 0:.1f} s; "
+        f"{cost.months_compared:,} rows of the monthly mart equal"
+    )
+    if arguments.plot:
+        title = f"One more day at scale {cost.scale} on {cost.history_rows:,} usage rows, in seconds"
+        arguments.plot.write_text(svg(plot_of(cost), title=title, palette=PAPER) + "\n", "utf-8")
+    if arguments.output:
+        Path(arguments.output).write_text(json.dumps(cost.to_json(), indent=1) + "\n", "utf-8")
 
 
 def _arguments() -> argparse.Namespace:
@@ -133,6 +165,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--scales", type=lambda text: [int(part) for part in text.split(",") if part], default=[1, 10, 100]
     )
+    parser.add_argument(
+        "--scale", type=int, help="only one more day at this scale, on a history that is built in --home and kept"
+    )
+    parser.add_argument("--history-days", type=int, default=72, help="with --scale: days of usage before the day")
+    parser.add_argument("--no-plain", action="store_true", help="with --scale: leave the plain script out")
+    parser.add_argument("--plot", type=Path, help="with --scale or --comparison: the plot (SVG) goes here")
     parser.add_argument("--first-day", type=dt.date.fromisoformat, default=dt.date(2021, 1, 1))
     parser.add_argument("--last-day", type=dt.date.fromisoformat, default=dt.date(2022, 10, 31))
     parser.add_argument(
@@ -151,7 +189,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tracing", type=Path, help="only traces, in this installation (its ONELEDGER_HOME)")
     parser.add_argument("--pages", type=Path, help="only the pages, over this installation (its ONELEDGER_HOME)")
     parser.add_argument("--comparison", action="store_true", help="only the peers: plain SQL, pandas, SQLMesh")
-    parser.add_argument("--plot", type=Path, help="with --comparison: draw it into this SVG file")
     parser.add_argument("--pandas-gib", type=int, default=16, help="with --comparison: what pandas may allocate")
     parser.add_argument("--load", type=Path, help="only users on the pages beside nights, in this installation; "
                         "built there when there is none")  # fmt: skip

@@ -107,8 +107,22 @@ def record_outcome(outcome: Outcome, outcomes_dir: Path, *, is_flushed: bool = T
 
 
 def read_outcomes(outcomes_dir: Path, run_id: str | None = None) -> Iterator[dict[str, Any]]:
-    """All records in the order in which they were made, of one run when ``run_id`` is given."""
-    for path in sorted(outcomes_dir.glob("*/*.json"), key=lambda found: found.name):
+    """All records in the order in which they were made, of one run when ``run_id`` is given.
+
+    A run's records are younger than the run: those of the years before it are not opened.
+    """
+    since = _day_before(run_id) if run_id else ""
+    found = (path for path in outcomes_dir.glob("*/*.json") if path.name >= since)
+    for path in sorted(found, key=lambda one: one.name):
         record = json.loads(path.read_text(encoding="utf-8"))
         if run_id is None or record["run_id"] == run_id:
             yield record
+
+
+def _day_before(run_id: str) -> str:
+    """The day before a run began, as names of records begin (clocks are set back); empty for an id without a day."""
+    try:
+        begun = dt.datetime.strptime(run_id[:8], "%Y%m%d")  # noqa: DTZ007 - a day, compared with days
+    except ValueError:
+        return ""
+    return f"{begun - dt.timedelta(days=1):%Y%m%d}"

@@ -21,7 +21,9 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 HIDDEN = "***"
 
 _CONNECTION = re.compile(r"(?:AIRFLOW|ONELEDGER)_CONN_(.+)")
-_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|AUTH|SIGN|CREDENTIAL", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|AUTH|CREDENTIAL", re.IGNORECASE)
+# Kinds and switches that stand under such names (AUTH__TYPE=api_key, …).
+_PLAIN_WORDS = {"true", "false", "none", "null", "basic", "bearer", "session", "oauth2", "api_key", "apikey", "jwt"}
 # Settings whose values hold credentials among other things: addresses, JSON.
 _COMPOSITE = re.compile(r"SQL_ALCHEMY_CONN|TRANSPORT|RESULT_BACKEND|BROKER_URL|_URL$|_URI$|_DSN$")
 # What is public, or no secret although its name sounds like one.
@@ -30,12 +32,10 @@ _SHORTEST = 4
 # What is shorter is not looked for in other forms: its base64 would stand in many words.
 _SHORTEST_ENCODED = 8
 _SHORTEST_IN_PATH = 16
-_IN_ADDRESS = re.compile(r"//[^/@\s\"'<>]+@")
+_IN_ADDRESS = re.compile(r"//[^/@?#\s\"'<>]+@")
 _SCHEME = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=%-]{8,}", re.IGNORECASE)
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
-_ROBOT_KEY = re.compile(
-    r"([?&](?:access_token|key|token|sign|secret|password|api_key|apikey)=)[^&\s\"'<>]+", re.IGNORECASE
-)
+_IN_QUERY = re.compile(r"([?&](?:access_token|token|sign|secret|password|api_key|apikey)=)[^&\s\"'<>]+", re.IGNORECASE)
 
 
 def without_secrets(text: str, longest: int | None = None) -> str:
@@ -53,7 +53,7 @@ def redacted(text: str) -> str:
         shown = known.sub(HIDDEN, shown)
     shown = _IN_ADDRESS.sub(f"//{HIDDEN}@", shown)
     shown = _SCHEME.sub(rf"\1 {HIDDEN}", shown)
-    return _ROBOT_KEY.sub(rf"\1{HIDDEN}", shown)
+    return _IN_QUERY.sub(rf"\1{HIDDEN}", shown)
 
 
 def redacted_values(value: Any) -> Any:
@@ -100,7 +100,7 @@ def secrets_of(environment: Mapping[str, str]) -> set[str]:
             found.update(_of_composite(value))
         elif _SECRET_NAME.search(name):
             found.update(_of_variable(value))
-    return {one for one in found if len(one) >= _SHORTEST}
+    return {one for one in found if len(one) >= _SHORTEST and one.lower() not in _PLAIN_WORDS}
 
 
 def _of_variable(value: str) -> Iterator[str]:

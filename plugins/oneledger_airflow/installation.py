@@ -17,7 +17,8 @@ from oneledger_airflow.ports import LOOPBACK
 
 USER = "admin"
 USERS_VARIABLE = "ONELEDGER_AIRFLOW_USERS"
-# Roles of Airflow's simple login. A viewer reads our pages (or is an auditor, ONELEDGER_WEB_AUDITORS); op and admin decide.
+# Roles of Airflow's simple login. A viewer reads our pages (and more when ONELEDGER_WEB_AUDITORS names them); op and
+# admin decide.
 ROLES = ("viewer", "user", "op", "admin")
 _USER = re.compile(r"[\w.@-]{1,64}")
 

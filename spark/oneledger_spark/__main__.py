@@ -13,7 +13,7 @@ from oneledger.settings import ConfigurationError, load_settings
 from oneledger_spark.building import Built, SparkBuildError, build_on_spark, run_dbt_on_spark
 from oneledger_spark.cluster import ClusterSize
 
-HELP = """The marts on Apache Spark, and whether they are DuckDB's (docs/spark.md). Needs Java 17 and `make environment NAME=spark`.
+HELP = """The marts on Apache Spark, and whether they are DuckDB's (docs/spark.md). Needs Java 17.
 
 Examples:
 
@@ -39,9 +39,7 @@ def build(
     """Build every mart on a cluster of this machine and compare it with DuckDB's: exit 1 when one differs."""
     size = ClusterSize(workers, cores, memory, driver_memory)
     try:
-        built = build_on_spark(
-            load_settings(), size=size, with_tests=with_tests, progress=lambda _: None if as_json else say(_)
-        )
+        built = build_on_spark(load_settings(), size=size, with_tests=with_tests, progress=_silent if as_json else say)
     except ConfigurationError as error:
         fail(str(error), code=2)
     except SparkBuildError as error:
@@ -55,13 +53,17 @@ def build(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def dbt(context: typer.Context) -> None:
-    """Any dbt command with the target spark, on a cluster that is started for it; what it said is in <home>/spark/build.log."""
+    """Any dbt command with the target spark, on a cluster started for it; what it says is in <home>/spark/build.log."""
     try:
         run_dbt_on_spark(load_settings(), context.args, size=ClusterSize())
     except ConfigurationError as error:
         fail(str(error), code=2)
     except SparkBuildError as error:
         fail(str(error), code=1)
+
+
+def _silent(_: str) -> None:
+    """No progress beside JSON."""
 
 
 def _as_json(built: Built) -> dict[str, object]:

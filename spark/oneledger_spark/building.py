@@ -1,20 +1,22 @@
-"""The marts built by Spark: sources exported, a cluster started, dbt run on it, and every mart compared with DuckDB's."""
+"""The marts built twice from the same Parquet, by DuckDB and by Spark on a cluster, and every mart compared."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from oneledger.settings import ConfigurationError, Settings
 from oneledger_spark.cluster import Cluster, ClusterSize, running_cluster
 from oneledger_spark.comparing import Comparison, compare_marts, marts_of
-from oneledger_spark.inputs import export_inputs
+from oneledger_spark.inputs import export_inputs, load_inputs
 
 Progress = Callable[[str], None]
 SPARK_FOLDER = Path(__file__).resolve().parents[1]
@@ -39,6 +41,10 @@ class SparkHome:
         return self.folder / "views"
 
     @property
+    def duckdb_warehouse(self) -> Path:
+        return self.folder / "duckdb" / "warehouse.duckdb"
+
+    @property
     def manifest(self) -> Path:
         return self.folder / "target" / "manifest.json"
 
@@ -53,14 +59,15 @@ class Built:
 
     Attributes:
         rows_count: rows of all sources that were exported.
-        seconds: of each step: ``export``, ``cluster``, ``build``, ``compare``.
-        model_seconds: seconds of each seed and model, by its name, as dbt measured them.
+        seconds: of each step: ``export``, ``duckdb``, ``cluster``, ``spark``, ``compare``. The two builds count the
+            whole dbt process, start to end.
+        model_seconds: seconds of each seed and model by its name, as dbt measured them: DuckDB's, then Spark's.
         comparisons: one for each mart.
     """
 
     rows_count: int
     seconds: dict[str, float]
-    model_seconds: dict[str, float]
+    model_seconds: dict[str, tuple[float, float]]
     comparisons: list[Comparison]
 
     @property
@@ -92,26 +99,30 @@ def build_on_spark(settings: Settings, *, size: ClusterSize, with_tests: bool, p
     for left in (home.warehouse, home.views, home.folder / "metastore", home.folder / "target"):
         shutil.rmtree(left, ignore_errors=True)
 
-    started = time.monotonic()
-    rows_count = export_inputs(settings, home.inputs)
-    seconds["export"] = time.monotonic() - started
-    progress(f"1/4 导出 export the sources as Parquet: {rows_count:,} rows  {seconds['export']:.1f} s")
+    with _timed(seconds, "export"):
+        rows_count = export_inputs(settings, home.inputs)
+    progress(f"1/5 导出 export the sources as Parquet: {rows_count:,} rows  {seconds['export']:.1f} s")
 
-    started = time.monotonic()
-    with running_cluster(home.folder / "cluster", spark_home, python, size) as cluster:
-        seconds["cluster"] = time.monotonic() - started
-        progress(f"2/4 集群 one master, {size.workers} workers: {cluster.address}  {seconds['cluster']:.1f} s")
-        started = time.monotonic()
-        _run_dbt(settings, home, python, cluster, size, _commands(home, with_tests))
-    seconds["build"] = time.monotonic() - started
-    model_seconds = _model_seconds(home.folder / "target" / "build_results.json")
-    progress(f"3/4 建模 dbt on Spark: {len(model_seconds)} seeds and models  {seconds['build']:.1f} s")
+    with _timed(seconds, "duckdb"):
+        load_inputs(settings, home.inputs, home.duckdb_warehouse)
+        _build_on_duckdb(settings, home)
+    progress(f"2/5 DuckDB: dbt on {home.duckdb_warehouse}  {seconds['duckdb']:.1f} s")
 
-    started = time.monotonic()
-    comparisons = compare_marts(settings.warehouse_path, marts_of(home.manifest, home.warehouse, home.views))
-    seconds["compare"] = time.monotonic() - started
+    with contextlib.ExitStack() as running:
+        with _timed(seconds, "cluster"):
+            cluster = running.enter_context(running_cluster(home.folder / "cluster", spark_home, python, size))
+        progress(f"3/5 集群 one master, {size.workers} workers: {cluster.address}  {seconds['cluster']:.1f} s")
+        with _timed(seconds, "spark"):
+            _run_dbt(settings, home, python, cluster, size, _commands(home, with_tests))
+    there = _model_seconds(home.folder / "target" / "build_results.json")
+    progress(f"4/5 Spark: dbt on the cluster, {len(there)} seeds and models  {seconds['spark']:.1f} s")
+
+    with _timed(seconds, "compare"):
+        comparisons = compare_marts(home.duckdb_warehouse, marts_of(home.manifest, home.warehouse, home.views))
     same = sum(comparison.is_same for comparison in comparisons)
-    progress(f"4/4 比对 compare with DuckDB: {same} of {len(comparisons)} marts the same  {seconds['compare']:.1f} s")
+    progress(f"5/5 比对 compare: {same} of {len(comparisons)} marts the same  {seconds['compare']:.1f} s")
+    here = _model_seconds(home.folder / "duckdb" / "target" / "run_results.json")
+    model_seconds = {name: (here[name], there[name]) for name in there if name in here}
     return Built(rows_count, seconds, model_seconds, comparisons)
 
 
@@ -144,6 +155,24 @@ def _commands(home: SparkHome, with_tests: bool) -> list[list[str]]:
     ]
 
 
+def _build_on_duckdb(settings: Settings, home: SparkHome) -> None:
+    folder = home.duckdb_warehouse.parent
+    project = settings.dbt_project_dir
+    command = [str(Path(sys.executable).with_name("dbt")), "build", "--full-refresh",
+               "--resource-type", "seed", "--resource-type", "model", "--project-dir", str(project),
+               "--profiles-dir", str(project), "--target", "warehouse", "--log-path", str(folder / "logs")]  # fmt: skip
+    environment = {
+        **os.environ,
+        "DBT_TARGET_PATH": str(folder / "target"),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+        "ONELEDGER_WAREHOUSE": str(home.duckdb_warehouse),
+        "ONELEDGER_MEMORY_LIMIT": settings.memory_limit,
+        "ONELEDGER_THREADS": str(settings.threads),
+    }
+    _run(command, environment, folder, folder / "build.log", "DuckDB")
+
+
 def _run_dbt(
     settings: Settings, home: SparkHome, python: Path, cluster: Cluster, size: ClusterSize, commands: list[list[str]]
 ) -> None:
@@ -164,14 +193,23 @@ def _run_dbt(
         "ONELEDGER_SPARK_PARTITIONS": str(2 * size.workers * size.cores),
         "ONELEDGER_DBT_THREADS": str(size.workers * size.cores),
     }
-    with home.log.open("w") as log:
-        ended = subprocess.run(
-            [str(python), "-m", "oneledger_spark.driver", json.dumps([[*command, *everywhere] for command in commands])],
-            cwd=home.folder, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False,
-        )  # fmt: skip
+    told = json.dumps([[*command, *everywhere] for command in commands])
+    _run([str(python), "-m", "oneledger_spark.driver", told], environment, home.folder, home.log, "Spark")
+
+
+def _run(command: list[str], environment: dict[str, str], folder: Path, log_path: Path, engine: str) -> None:
+    with log_path.open("w") as log:
+        ended = subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False)
     if ended.returncode != 0:
-        last = "\n".join(home.log.read_text(errors="replace").splitlines()[-40:])
-        raise SparkBuildError(f"dbt on Spark ended with {ended.returncode}. The end of {home.log}:\n{last}")
+        last = "\n".join(log_path.read_text(errors="replace").splitlines()[-40:])
+        raise SparkBuildError(f"dbt on {engine} ended with {ended.returncode}. The end of {log_path}:\n{last}")
+
+
+@contextlib.contextmanager
+def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    seconds[step] = time.monotonic() - started
 
 
 def _model_seconds(results_path: Path) -> dict[str, float]:

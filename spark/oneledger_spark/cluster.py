@@ -114,13 +114,13 @@ def running_cluster(folder: Path, spark_home: Path, python: Path, size: ClusterS
 def _require(spark_home: Path) -> None:
     if not (spark_home / "bin" / "spark-class").exists():
         raise ConfigurationError(
-            f"There is no Spark at {spark_home}; it comes with the environment of its own. Run: make environment NAME=spark"
+            f"There is no Spark at {spark_home}; it has an environment of its own. Run: make environment NAME=spark"
         )
     java = Path(os.environ["JAVA_HOME"]) / "bin" / "java" if "JAVA_HOME" in os.environ else shutil.which("java")
     if java is None or not Path(java).exists():
         raise ConfigurationError(
-            "Spark 4 needs Java 17 or newer, and there is no java on the PATH and none in JAVA_HOME. Install a JRE, for "
-            "instance Debian's openjdk-17-jre-headless."
+            "Spark 4 needs Java 17 or newer, and there is no java on the PATH and none in JAVA_HOME. Install a JRE, "
+            "for instance Debian's openjdk-17-jre-headless."
         )
 
 

@@ -58,7 +58,7 @@ class Comparison:
 
 
 def marts_of(manifest_path: Path, warehouse: Path, views: Path) -> list[Mart]:
-    """Every model of the schemas that readers see, by dbt's manifest: tables in Spark's warehouse, views written out."""
+    """Every model that readers see, by dbt's manifest: tables in Spark's warehouse, views written out."""
     nodes = json.loads(manifest_path.read_text())["nodes"].values()
     marts = []
     for node in nodes:

@@ -44,6 +44,18 @@ def export_inputs(settings: Settings, folder: Path) -> int:
     return rows_count
 
 
+def load_inputs(settings: Settings, folder: Path, warehouse_path: Path) -> None:
+    """A warehouse of DuckDB with nothing in it but what ``export_inputs`` wrote: what Spark reads, no later record."""
+    warehouse_path.parent.mkdir(parents=True, exist_ok=True)
+    warehouse_path.unlink(missing_ok=True)
+    with duckdb.connect(str(warehouse_path)) as warehouse:
+        warehouse.execute(f"set threads = {settings.threads}")
+        warehouse.execute(f"set memory_limit = '{settings.memory_limit}'")
+        for schema, table in source_tables(settings):
+            warehouse.execute(f"create schema if not exists {schema}")
+            warehouse.execute(f"create table {schema}.\"{table}\" as from '{folder / schema / table}/*.parquet'")
+
+
 def source_tables(settings: Settings) -> list[tuple[str, str]]:
     """Schema and name of every dbt source, in the order of models/staging/sources.yml."""
     declared = yaml.safe_load((settings.dbt_project_dir / "models" / "staging" / "sources.yml").read_text())

@@ -5,17 +5,9 @@ from __future__ import annotations
 from sqlglot import exp
 
 SAME_IN_SPARK = {
-    "any_value",
-    "array_intersect",
-    "arrays_zip",
-    "aggregate",
-    "slice",
-    "element_at",
-    "get",
-    "max_by",
-    "array_sort",
-    "transform",
-}
+    "aggregate", "any_value", "array_intersect", "array_sort", "arrays_zip", "collect_set", "element_at", "get",
+    "max_by", "slice", "transform",
+}  # fmt: skip
 
 _VALUE = "listed"
 
@@ -56,13 +48,23 @@ def _ordered(node: exp.Expression, condition: exp.Expression | None) -> exp.Expr
         return _in_order(rows, condition)
     if isinstance(kind, exp.AnyValue):
         # The first value that is there; ``first`` and ``last`` take a null as they find it.
-        is_there = exp.Not(this=exp.Is(this=rows.this.copy(), expression=exp.null()))
+        is_there = _is_there(rows.this)
         condition = is_there if condition is None else exp.and_(condition.copy(), is_there)
     if isinstance(kind, exp.Last):
         in_order = _in_order(rows, condition)
         last = exp.Sub(this=exp.ArraySize(this=in_order.copy()), expression=_number(1))
         return exp.Anonymous(this="get", expressions=[in_order, last])
     return exp.Anonymous(this="get", expressions=[_in_order(rows, condition), _number(0)])
+
+
+def windowed(node: exp.Expression) -> exp.Expression | None:
+    """Spark counts no distinct values in a window; it can collect the set of them there."""
+    counted = node.this
+    if not isinstance(counted, exp.Count) or not isinstance(counted.this, exp.Distinct):
+        return None
+    window = node.copy()
+    window.set("this", exp.Anonymous(this="collect_set", expressions=[counted.this.expressions[0].copy()]))
+    return exp.cast(exp.ArraySize(this=window), "bigint")
 
 
 def called(node: exp.Expression) -> exp.Expression | None:
@@ -110,6 +112,10 @@ def _in_order(ordered: exp.Order, condition: exp.Expression | None) -> exp.Expre
     return exp.Anonymous(this="transform", expressions=[in_order, taken])
 
 
+def _is_there(node: exp.Expression) -> exp.Expression:
+    return exp.Not(this=exp.Is(this=node.copy(), expression=exp.null()))
+
+
 def _number(value: int) -> exp.Expression:
     return exp.Literal.number(value) if value >= 0 else exp.Neg(this=exp.Literal.number(-value))
 
@@ -122,4 +128,5 @@ RULES = {
     exp.AnyValue: ordered,
     exp.IgnoreNulls: ordered,
     exp.Filter: filtered,
+    exp.Window: windowed,
 }

@@ -40,10 +40,11 @@ def cast_to_text(node: exp.Expression) -> exp.Expression | None:
 
 def joined(node: exp.Expression) -> exp.Expression | None:
     """Every part of ``a || b`` that may be a double is written as DuckDB writes it."""
-    parts = [
-        part if isinstance(part, exp.DPipe) else text_of(part) or part.copy() for part in (node.this, node.expression)
-    ]
-    return exp.DPipe(this=parts[0].copy(), expression=parts[1], safe=node.args.get("safe"))
+    left, right = (
+        part.copy() if isinstance(part, exp.DPipe) else text_of(part) or part.copy()
+        for part in (node.this, node.expression)
+    )
+    return exp.DPipe(this=left, expression=right, safe=node.args.get("safe"))
 
 
 def called(node: exp.Expression) -> exp.Expression | None:

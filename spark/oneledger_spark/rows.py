@@ -1,4 +1,4 @@
-"""Rows out of columns: ``unnest`` in a select list, and ``unpivot`` as a statement; Spark has both in the from clause."""
+"""Rows out of columns: ``unnest`` in a select list, ``unpivot`` as a statement. Spark has both in the from clause."""
 
 from __future__ import annotations
 
@@ -26,14 +26,11 @@ def bring_unnested_lists_beside(select: exp.Select) -> None:
     generator: exp.Expression = exp.Explode(this=lists[0])
     if len(lists) > 1:
         generator = exp.Inline(this=exp.Anonymous(this="arrays_zip", expressions=lists))
-    if select.args.get("from_") is None:
-        columns = exp.TableAlias(
-            this=exp.to_identifier("unnested"), columns=[exp.to_identifier(name) for name in names]
-        )
-        select.set("from_", exp.From(this=exp.Table(this=generator, alias=columns)))
-        return
     columns = exp.TableAlias(this=exp.to_identifier("unnested"), columns=[exp.to_identifier(name) for name in names])
-    select.append("laterals", exp.Lateral(this=generator, view=True, alias=columns))
+    if select.args.get("from_") is None:
+        select.set("from_", exp.From(this=exp.Table(this=generator, alias=columns)))
+    else:
+        select.append("laterals", exp.Lateral(this=generator, view=True, alias=columns))
 
 
 def unpivoted(node: exp.Expression) -> exp.Expression | None:

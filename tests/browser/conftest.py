@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -59,9 +60,16 @@ def story(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Story:
 @pytest.fixture(scope="session")
 def site(story: Story) -> Iterator[Site]:
     """`oneledger web` on a free port."""
+    with serving(story.home) as served:
+        yield served
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[Site]:
+    """The pages of an installation, on a free port."""
     environment = {
         **os.environ,
-        "ONELEDGER_HOME": str(story.home),
+        "ONELEDGER_HOME": str(home),
         "ONELEDGER_WEB_TOKENS": ",".join(f"{role}={token}" for role, token in TOKENS.items()),
         "ONELEDGER_WEB_RATE": "100000",
     }

@@ -77,6 +77,15 @@ def test_received_rows_are_accepted_quarantined_or_superseded(reference_city: In
     assert sum(quarantined for _, _, quarantined, _ in admitted) > 0
 
 
+def test_no_id_name_or_text_of_the_reference_city_is_taken_for_personal_data(reference_city: Installation) -> None:
+    with reference_city.marts() as connection:
+        told = connection.execute(
+            "select source, entity, message from marts.run_outcome where detail::varchar like '%personal_data%'"
+        ).fetchall()
+    held = [one for one in reference_city.json("quarantine", "list")["items"] if one["rule_id"] == "personal_data"]
+    assert (told, held) == ([], [])
+
+
 def test_published_marts_hold_the_tables_that_others_rely_on(reference_city: Installation) -> None:
     with reference_city.marts() as marts:
         for table, wanted in MARTS_OF_THE_INTERFACE.items():

@@ -19,6 +19,7 @@ import select
 import signal
 import socket
 import struct
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -128,6 +129,8 @@ def run_watched(
 
             traceback.print_exc()
         finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(code)
     theirs.close()
     with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -22,7 +22,7 @@ from tests.kills.effects import Effect, Ended, run_watched
 from tests.kills.holding import State, leftovers, read_state
 from tests.kills.town import FIRST_DAY, Registry, Town
 
-HISTORY_DAYS = 3
+HISTORY_DAYS = 2
 LAST_DAY = FIRST_DAY + dt.timedelta(days=HISTORY_DAYS)
 Decide = Callable[[Effect], str | None]
 

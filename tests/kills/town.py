@@ -247,7 +247,8 @@ class Town:
         shutil.copy(PROJECT_ROOT / "config" / "retention.yml", self.project / "config")
         # Only the shapes are the product's; its sources are those of a city.
         text = (self.project / "config" / "sources.yml").read_text("utf-8")
-        shapes = text[: text.index("\nsources:")] + "\nsources: {}\n"
+        # They refer to apps and modules of IRS, which the town has not.
+        shapes = text[: text.index("    # A portal may know an app before IRS does")] + "\nsources: {}\n"
         (self.project / "config" / "sources.yml").write_text(shapes, "utf-8")
 
     def deliver(self, day: dt.date) -> None:

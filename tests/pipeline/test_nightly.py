@@ -13,7 +13,7 @@ from oneledger.pipeline.steps import STEPS
 from oneledger.publishing.query import open_version
 from oneledger.publishing.versions import list_versions
 from oneledger.settings import ConfigurationError, Settings, load_settings
-from oneledger.warehouse.lock import writer_lock
+from oneledger.warehouse.lock import WriterBusyError, writer_lock
 
 CATALOGUE = """
 sources:
@@ -140,8 +140,11 @@ def test_a_run_without_a_connected_source_says_how_to_connect_one(
         run(settings, ["clinic"])
 
 
-def test_a_run_beside_another_writer_publishes_nothing_and_names_the_writer(settings: Settings) -> None:
-    with writer_lock(settings, run_id="the-other", step="build_models"):
-        report = run(settings, ["clinic"])
-    assert report.verdict == "not_published"
-    assert "run the-other, step build_models" in report.problem
+def test_a_run_beside_another_writer_is_refused_before_it_fetches_or_records_anything(settings: Settings) -> None:
+    with (
+        writer_lock(settings, run_id="the-other", step="build_models"),
+        pytest.raises(WriterBusyError, match="run the-other, step build_models"),
+    ):
+        run(settings, ["clinic"])
+    assert not settings.landing_dir.exists()
+    assert not settings.outcomes_dir.exists()

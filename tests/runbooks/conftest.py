@@ -17,26 +17,38 @@ from oneledger.city.breaking import break_city
 from oneledger.city.build import CityPlan, build_city
 from oneledger.city.work_progress import WorkProgress
 from oneledger.settings import PROJECT_ROOT, Settings
-from tests.faults.rounds import FIRST, IMPATIENT, LAST, served
+from tests.faults.rounds import FIRST, LAST, served
 
 from .commands import Shell
 
-# The first night: a page each, and the fault of the city (with its day) that causes what the page is about.
-FIRST_NIGHT = {
-    "control-file-missing": ("missing_control_file", 3), "source-late": ("missing_day", 5),
-    "delivery-cut-off": ("truncated_file", 7), "web-page-instead-of-data": ("login_page", 9),
-    "file-of-a-wrong-day": ("file_of_a_future_day", 11), "text-file-written-otherwise": ("wrong_delimiter", 13),
-    "columns-changed": ("renamed_column", 15), "rows-held-back": ("chinese_numerals", 17),
-    "personal-data": ("mobile_number", 19), "workbook-not-readable": ("password", 31),
+# The first night is good, up to this day. An entity that never came at all would shut the gate by itself.
+GOOD_UNTIL = dt.date(2022, 10, 20)
+# The second: a page each, and the fault of the city (with its day) that causes what the page is about.
+DELIVERED_WRONGLY = {
+    "control-file-missing": ("missing_control_file", 21), "source-late": ("missing_day", 22),
+    "delivery-cut-off": ("truncated_file", 23), "web-page-instead-of-data": ("login_page", 24),
+    "file-of-a-wrong-day": ("file_of_a_future_day", 25), "text-file-written-otherwise": ("wrong_delimiter", 26),
+    "columns-changed": ("renamed_column", 27), "rows-held-back": ("chinese_numerals", 28),
+    "personal-data": ("mobile_number", 29), "workbook-not-readable": ("password", 31),
     "interface-does-not-answer": ("server_error", 31), "interface-answers-wrongly": ("records_moved", 31),
     "database-does-not-answer": ("missing_table", 31), "records-contradict": ("repeating_view", 31),
+    "delivery-does-harm": ("gzip_bomb", 21),
     "code-not-registered": ("unknown_project", 31), "clock-of-a-source": ("clock_ahead", 31),
 }  # fmt: skip
-# The second: what shows only beside what was loaded before, and what shuts a gate.
-SECOND_NIGHT = {
+# The third: what shows only beside what was loaded before, and what shuts a gate.
+GATE_SHUT = {
     "records-left-out": ("half_the_reviews", 31), "unit-changed": ("yuan_for_wan", 31),
     "volume-unusual": ("part_of_a_day", 30),
 }  # fmt: skip
+
+
+# An interface that is away is asked twice only.
+IMPATIENT = """
+version: 1
+sources:
+  irs:
+    http: {timeout_seconds: 60, attempts: 2, first_wait_seconds: 0.05}
+"""
 
 
 def break_all(faults: dict[str, tuple[str, int]], city_dir: Path) -> None:
@@ -54,18 +66,17 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def shell(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
-    """A home beside the spoiled city, before its first night."""
+    """A home beside the city, after a good night."""
     home = tmp_path_factory.mktemp("runbooks") / "var"
     settings = Settings(home=home, threads=2, memory_limit="2GB")
     with WorkProgress(is_quiet=True) as progress:
-        build_city(CityPlan(first=FIRST, last=LAST), settings, home / "city", progress)
-    break_all(FIRST_NIGHT, home / "city")
+        build_city(CityPlan(first=FIRST, last=GOOD_UNTIL), settings, home / "city", progress)
     impatient = home / "impatient.yml"
     impatient.write_text(IMPATIENT, encoding="utf-8")
     with served(home) as connections, socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        yield Shell(
+        made = Shell(
             {
                 **connections, "ONELEDGER_HOME": str(home), "ONELEDGER_PROJECT_ROOT": str(checkout),
                 "ONELEDGER_CATALOGUE": f"{checkout / 'config' / 'sources.yml'}:{impatient}",
@@ -76,6 +87,11 @@ def shell(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             },
             checkout,
         )  # fmt: skip
+        made.environment["ONELEDGER_AS_OF"] = GOOD_UNTIL.isoformat()
+        made.run("oneledger", "run")
+        made.environment["ONELEDGER_AS_OF"] = LAST.isoformat()
+        made.run("oneledger", "city", "build", "--to", LAST.isoformat())
+        yield made
 
 
 def back_up(shell: Shell) -> None:

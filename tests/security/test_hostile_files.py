@@ -79,12 +79,23 @@ def far_apart(padding: int) -> str:
     return bombs.sheet_of(bombs.HEADER_ROW + far)
 
 
+def far_apart_in_two_places(between: int, far_row: str) -> str:
+    wide = '<row r="2"><c r="XFD2"><v>1</v></c></row>'
+    return bombs.sheet_of(bombs.HEADER_ROW + wide + " " * between + far_row)
+
+
 # What is written into the workbook, and which decision speaks of it with which words.
 WORKBOOKS: dict[str, tuple[dict[str, str | bytes], str, str]] = {
     "a sheet of blanks": ({bombs.SHEET: b" " * 80 * bombs.MIB}, "too_large", "200 times its"),
     "pictures of nothing": ({"xl/media/image1.png": bytes(80 * bombs.MIB)}, "too_large", "as only a zip bomb does"),
     "two cells far apart": ({bombs.SHEET: far_apart(0)}, "too_large", "the sheet claims 1,048,576 × 16,384"),
     "cells hidden by blanks": ({bombs.SHEET: far_apart(3 * bombs.MIB)}, "too_large", "the sheet claims"),
+    "a wide and a high cell": (
+        {bombs.SHEET: far_apart_in_two_places(
+            3 * bombs.MIB, '<row r="1048576"><c r="A1048576"><v>1</v></c></row>')}, "too_large", "the sheet claims"),
+    "a cell that only its row places": (
+        {bombs.SHEET: far_apart_in_two_places(0, '<row r="1048576"><c><v>1</v></c></row>')},
+        "too_large", "the sheet claims"),
     "one text, many cells": (
         {bombs.SHEET: cells(3000), bombs.TEXTS: one_text(bombs.MIB)}, "too_large", "bytes of text"),
     "billion laughs": ({bombs.TEXTS: bombs.billion_laughs()}, "unsafe_content", "declares a document type"),
@@ -111,6 +122,14 @@ def test_a_workbook_that_does_harm_is_refused_and_the_one_beside_it_is_taken(off
     assert time.process_time() - begun < 20
     (batch,) = office.batches("office")
     assert office.rows(batch, "project_id, project_name") == [("P1", "甲")]
+
+
+def test_rows_that_are_only_formatted_down_to_the_last_one_do_no_harm(office: Installation) -> None:
+    formatted = '<row r="1048576" ht="20" customHeight="1"/>'
+    wide = bombs.GOOD_SHEET.replace("</row></sheetData>", f'<c r="AZ2"><v>1</v></c></row>{formatted}</sheetData>')
+    assert "AZ2" in wide
+    bombs.write_workbook(office.drop / "good.xlsx", {bombs.SHEET: wide})
+    office.ingest_well("office")
 
 
 def test_an_archive_that_lies_about_its_sizes_is_counted_all_the_same(office: Installation) -> None:
@@ -197,8 +216,8 @@ def test_a_file_name_that_cannot_be_shown_is_refused_and_others_are_taken(office
 
 @pytest.mark.parametrize(
     "name",
-    ["u_it's \"quoted\"; drop table x;--.csv.gz", "u_{{7*7}}<script>.csv.gz", "u_应用 🚌.csv.gz", "u_" + "长" * 80 + ".csv.gz",
-     "u_..%2f..%2fetc.csv.gz", "u_CON.csv.gz"],
+    ["u_it's \"quoted\"; drop table x;--.csv.gz", "u_{{7*7}}<script>.csv.gz", "u_应用 🚌.csv.gz",
+     "u_" + "长" * 80 + ".csv.gz", "u_..%2f..%2fetc.csv.gz", "u_CON.csv.gz"],
 )  # fmt: skip
 def test_an_odd_file_name_lands_under_that_very_name(office: Installation, name: str) -> None:
     office.put(name, "app\nA1\n")

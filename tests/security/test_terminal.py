@@ -11,8 +11,8 @@ from oneledger.cli import output
 from oneledger.cli.output import shown
 from tests.security.hostile_city import HARMLESS, UNREADABLE
 
-MARKUP = ["[red]", "[/red]", "[/]", "[link=http://example.invalid]x[/link]", "[bold red on white]", "[[", "]", "[1, 2]", "\\[x]",
-          ":smile:", "[@click=app.bell]x[/]"]  # fmt: skip
+MARKUP = ["[red]", "[/red]", "[/]", "[link=http://example.invalid]x[/link]", "[bold red on white]", "[[", "]", "[1, 2]",
+          "\\[x]", ":smile:", "[@click=app.bell]x[/]"]  # fmt: skip
 
 
 @pytest.fixture

@@ -53,7 +53,14 @@ from oneledger_spark.dialect import TranslationError, in_spark_sql, in_spark_typ
             "with p as (unpivot (select d, a, b from m) on a, b into name n value v) select d, n, v from p",
             "SELECT * FROM (SELECT d, a, b FROM m) UNPIVOT(v FOR n IN (a, b))",
         ),
-        ("select last(a order by b) filter (where c) as d from t", "COLLECT_LIST(STRUCT(b AS key_0, a AS listed)) FILTER(WHERE c)"),
+        (
+            "select last(a order by b) filter (where c) as d from t",
+            "COLLECT_LIST(STRUCT(b AS key_0, a AS listed)) FILTER(WHERE c)",
+        ),
+        (
+            "select count(distinct a) over (partition by b) as d from t",
+            "CAST(SIZE(COLLECT_SET(a) OVER (PARTITION BY b)) AS BIGINT)",
+        ),
         ("select any_value(a) filter (where c) as d from t", "any_value(a, TRUE) FILTER(WHERE c)"),
         ("select a from t qualify row_number() over (partition by a order by b) = 1", "ROW_NUMBER() OVER"),
     ],

@@ -24,7 +24,7 @@ OPEN = {"/static/{fingerprint}/{name}", "/login", "/enter", "/logout"}
 # Something for the parts of addresses; an address answers 404 when it does not fit, after the guard.
 PARTS = {
     "schema": "evaluation", "table": "app_stars", "column": "stars", "app_id": "A33050000001", "name": "current",
-    "metric_name": "five_star_apps",
+    "metric_name": "five_star_apps", "runbook": "delivery-cut-off",
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ that changed without changing what is published; and what retention removed, so 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -101,6 +101,18 @@ def seal_version(settings: Settings, version: PublishedVersion, previous: Publis
 def is_sealed(settings: Settings, kind: str, subject: str) -> bool:
     """Whether the ledger has an entry of this kind and subject."""
     return last_entry(settings, (kind,), subject) is not None
+
+
+def files_as_sealed(settings: Settings, version: PublishedVersion) -> Callable[[str], bool]:
+    """Answers whether a file of a version (its path from the version's folder) is, byte for byte, what was sealed."""
+    entry = last_entry(settings, ("version",), version.version)
+    files: Mapping[str, Any] = _document(settings, entry).get("files", {}) if entry else {}
+
+    def is_as_sealed(name: str) -> bool:
+        path = version.path / name
+        return name in files and path.is_file() and sha256_of(path) == files[name]["sha256"]
+
+    return is_as_sealed
 
 
 def seal_rules(settings: Settings, version: PublishedVersion) -> LedgerEntry | None:

@@ -60,8 +60,8 @@ class CityPlan:
             )
         if self.calls_from is not None and self.calls_from < self.first:
             raise ConfigurationError(
-                f"--calls-from {self.calls_from} lies before {self.first}; choose a day of the city, or a later one for "
-                "a city that is to grow."
+                f"--calls-from {self.calls_from} lies before {self.first}; choose a day of the city, or a later one "
+                "for a city that is to grow."
             )
         if self.first < FIRST_DAY:
             raise ConfigurationError(f"--from is {self.first}; the city begins on {FIRST_DAY}.")

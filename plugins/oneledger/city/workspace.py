@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from oneledger.settings import Settings
+from oneledger.warehouse.spilling import spill_folder
 
 # Numbers of apps and modules of copy r start at r times this.
 NUMBERS_PER_COPY = 100_000
@@ -18,12 +19,11 @@ NUMBERS_PER_COPY = 100_000
 @contextmanager
 def open_workspace(settings: Settings, scale: int) -> Iterator[duckdb.DuckDBPyConnection]:
     """An in-memory DuckDB with the table ``copy_of_city``: its number, suffix of identifiers, suffix of names."""
-    settings.scratch_dir.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(
         config={
             "memory_limit": settings.duckdb_memory_limit,
             "threads": settings.threads,
-            "temp_directory": str(settings.scratch_dir / "city"),
+            "temp_directory": str(spill_folder(settings)),
         }
     ) as con:
         con.execute(

@@ -148,11 +148,12 @@ def show(run_id: Annotated[str, typer.Argument(metavar="RUN")], as_json: Json = 
 
 
 class Live:
-    """Live progress: one line that is rewritten on a terminal, one line an event in a file."""
+    """Live progress: on a terminal one line that is rewritten; in a file one line a step, and one a while within it."""
 
     def __init__(self) -> None:
         self._is_terminal = sys.stderr.isatty()
         self._last_shown = 0.0
+        self._last_logged = 0.0
 
     def show(self, progress: Any) -> None:
         from oneledger.pipeline.steps import STEPS, TITLES
@@ -161,19 +162,33 @@ class Live:
         place = f"{STEPS.index(progress.step) + 1}/{len(STEPS)} {zh} {en}"
         if progress.is_end_of_step:
             self._clear()
+            self._last_logged = 0.0
             following = TITLES[progress.next_step] if progress.next_step else None
             after = f"  → {following[0]} {following[1]}" if following else ""
             errors.print(f"{place}: {_plain(progress.message)}  [dim]{progress.seconds:.1f} s{after}[/dim]")
         elif self._is_terminal and progress.seconds - self._last_shown not in _TOO_SOON:
             self._last_shown = progress.seconds
-            line = f"{place} {progress.seconds:5.1f} s  {progress.message}"
+            line = f"{place} {progress.seconds:5.1f} s{time_left(progress)}  {progress.message}"
             sys.stderr.write(f"\r\x1b[2K{line[:120]}")
             sys.stderr.flush()
+        elif not self._is_terminal and progress.seconds - self._last_logged >= _LOGGED_EVERY_SECONDS:
+            self._last_logged = progress.seconds
+            errors.print(f"{place} {progress.seconds:.0f} s{time_left(progress)}: {_plain(progress.message)}")
 
     def _clear(self) -> None:
         self._last_shown = 0.0
         if self._is_terminal:
             sys.stderr.write("\r\x1b[2K")
+
+
+def time_left(progress: Any) -> str:
+    """How long the step and the run go on, as long as the last time; empty where that is not known."""
+    from oneledger.time_left import about
+
+    if progress.step_seconds_left is None:
+        return ""
+    whole = f", {about(progress.run_seconds_left)} of the run" if progress.run_seconds_left is not None else ""
+    return f", {about(progress.step_seconds_left)} left{whole}"
 
 
 class _Within:
@@ -184,6 +199,10 @@ class _Within:
 
 
 _TOO_SOON = _Within()
+
+
+# What takes minutes says so in a log now and then.
+_LOGGED_EVERY_SECONDS = 30.0
 
 
 def silent(progress: Any) -> None:

@@ -103,7 +103,7 @@ def _mail(connection: Connection) -> Channel:
                 if connection.login:
                     server.login(connection.login, connection.password)
                 server.send_message(mail)
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, smtplib.SMTPException, UnicodeError) as error:
             # A server may repeat the login that it refuses, in base64 as it came.
             said = without_secrets(str(error))
             raise NotSentError(f"mail to {connection.host}:{port}: {type(error).__name__}: {said}") from error

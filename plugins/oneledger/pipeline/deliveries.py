@@ -25,6 +25,7 @@ from oneledger.raw.personal_data_door import find_personal_data, mask_payload, r
 from oneledger.raw.watermarks import brings_nothing_new, newest_change
 from oneledger.settings import Settings
 from oneledger.sources import Received, RefusalError, Waiting
+from oneledger.time_left import TimeLeft
 
 Progress = Callable[[str, str, str, int | None], None]
 
@@ -50,6 +51,7 @@ class DeliveryTaker:
     _started_at: dt.datetime = field(default_factory=utc_now)
     _rows: int = 0
     _told_at: float = -1.0
+    _left: TimeLeft = field(default_factory=TimeLeft)
 
     @contextmanager
     def attempt(self, entity: Entity, file: str | None = None) -> Iterator[None]:
@@ -165,15 +167,18 @@ class DeliveryTaker:
             if entity.id not in told:
                 self._fail(entity, message, remedy, getattr(error, "detail", {}))
 
-    def counting(self, entity: Entity) -> Callable[[int], None]:
-        """A progress function for the connector."""
-        return lambda rows: self._tell(entity, "reading", rows)
+    def counting(self, entity: Entity) -> Callable[[int, int | None], None]:
+        """A progress function for the connector: rows so far, and all rows when the source says how many there are."""
+        left = TimeLeft()
+        return lambda rows, of: self._tell(entity, f"reading{left.words(rows, of)}", rows)
 
     def commit_when_full(self, entity: Entity, number: int, of: int) -> None:
         """Commit when enough batches are staged; says how far it is."""
         if self.writer.staged_count >= _BATCHES_AT_A_TIME:
             self.commit()
-        self._tell(entity, f"taken {number} of {of} deliveries", self._rows)
+        if number == 1:
+            self._left = TimeLeft()
+        self._tell(entity, f"taken {number} of {of} deliveries{self._left.words(number, of)}", self._rows)
 
     def commit(self) -> None:
         """Make the staged batches complete and record their outcomes."""
@@ -265,7 +270,9 @@ class DeliveryTaker:
         if not found:
             return received
         if entity.decisions.personal_data == "mask" and self.source.connector != "workbook" and not is_masked:
-            return mask_payload(self.connection, entity, received, raw, found)
+            masked = mask_payload(self.connection, entity, received, raw, found)
+            if masked is not received:
+                return masked
         why = ", for it could not be masked" if entity.decisions.personal_data == "mask" else ""
         raise refusal_of(entity, received, found, why)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ from oneledger.disk_space import is_disk_full, problem_and_remedy, says_disk_ful
 from oneledger.findings import state_changes
 from oneledger.lineage.openlineage.nightly_events import NightlyTale
 from oneledger.outcomes import Outcome, new_run_id, read_outcomes, record_outcome
+from oneledger.pipeline.expected_seconds import expected_seconds
 from oneledger.pipeline.ingest import active_sources
 from oneledger.pipeline.steps import STEPS, StepName, Steps, steps_from
 from oneledger.pipeline.verdict import RunVerdict, newest_tries, verdict_of, what_is_missing
@@ -34,17 +36,25 @@ from oneledger.warehouse.lock import writer_lock
 
 @dataclass(frozen=True)
 class Progress:
-    """One line of live progress: where the run is, what it says, seconds since the step began, what comes next."""
+    """One line of live progress: where the run is, what it says, seconds since the step began, what comes next.
+
+    Attributes:
+        step_seconds_left: seconds left of the step, as long as it took the last time; None while nobody knows.
+        run_seconds_left: seconds left of the whole run.
+    """
 
     step: StepName
     message: str
     seconds: float
     next_step: StepName | None
     is_end_of_step: bool = False
+    step_seconds_left: float | None = None
+    run_seconds_left: float | None = None
 
 
 Show = Callable[[Progress], None]
 _LINE = 200
+_TICK_SECONDS = 5.0
 
 
 @dataclass
@@ -197,6 +207,9 @@ class _Nightly:
         self._step: StepName = "ingest"
         self._begun = time.monotonic()
         self._warming: threading.Thread | None = None
+        self._expected = expected_seconds(steps.settings)
+        self._rows: int | None = None
+        self._said = ""
 
     def carry_out(self, todo: Sequence[StepName]) -> None:
         """Run the steps in order; raises ``_StopError`` where the run must end. The caller holds the writer's lock."""
@@ -219,7 +232,8 @@ class _Nightly:
         self._begun = time.monotonic()
         self._say("…")
         try:
-            message = work()
+            with self._ticking():
+                message = work()
         except _StopError as stop:
             # The whole of it stands in the report; here it is one line of progress.
             self._end(stop.problem[:_LINE])
@@ -232,7 +246,37 @@ class _Nightly:
         self._progress(Progress(self._step, message, seconds, self._next(), is_end_of_step=True))
 
     def _say(self, message: str) -> None:
-        self._progress(Progress(self._step, message, time.monotonic() - self._begun, self._next()))
+        self._said = message
+        seconds = time.monotonic() - self._begun
+        step_left, run_left = self._left(seconds)
+        self._progress(
+            Progress(self._step, message, seconds, self._next(), step_seconds_left=step_left, run_seconds_left=run_left)
+        )
+
+    def _left(self, seconds: float) -> tuple[float | None, float | None]:
+        """Seconds left of the step and of the run, going by the last run; none when the step takes longer than then."""
+        expected = self._expected.of(self._step, self._rows)
+        if expected is None or seconds > expected:
+            return None, None
+        following = self._expected.after(self._step, self._rows)
+        return expected - seconds, None if following is None else expected - seconds + following
+
+    @contextlib.contextmanager
+    def _ticking(self) -> Iterator[None]:
+        """Say every few seconds again what was said last: one statement may take minutes, and the time goes on."""
+        is_over = threading.Event()
+
+        def tick() -> None:
+            while not is_over.wait(_TICK_SECONDS):
+                self._say(self._said)
+
+        ticking = threading.Thread(target=tick, daemon=True)
+        ticking.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            ticking.join()
 
     def _next(self) -> StepName | None:
         position = STEPS.index(self._step) + 1
@@ -248,6 +292,7 @@ class _Nightly:
             failed += sum(one.verdict == "failed" for one in outcomes)
             if fresh:
                 self._warm_up()
+        self._rows = rows
         return f"{landed} batches, {rows:,} rows" + (f"; {failed} deliveries failed" if failed else "")
 
     def _admit(self) -> str:

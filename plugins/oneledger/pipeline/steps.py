@@ -79,7 +79,7 @@ class Steps:
         """Put a new version in place, or find that nothing changed."""
         from oneledger.publishing.publish import publish
 
-        return publish(self.settings, run_id=self.run_id)
+        return publish(self.settings, run_id=self.run_id, progress=self.say)
 
 
 def steps_from(name: str | None) -> tuple[StepName, ...]:

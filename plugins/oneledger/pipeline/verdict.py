@@ -39,12 +39,21 @@ def reconciles(record: Mapping[str, Any]) -> bool:
 
 
 def newest_tries(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The records, with only the newest of those about the same step, source, entity and batch."""
+    """The records, with only the newest of those about the same step, source, entity and batch.
+
+    What was refused has no batch; it is told apart by its file, or one refused file would hide all others.
+    """
     return list(
         {
-            (record["step"], record["source"], record["entity"], record["batch_id"]): record for record in records
+            (record["step"], record["source"], record["entity"], record["batch_id"] or _file_of(record)): record
+            for record in records
         }.values()
     )
+
+
+def _file_of(record: Mapping[str, Any]) -> str | None:
+    detail = record.get("detail") or {}
+    return detail.get("file") or next(iter(detail.get("files") or ()), None)
 
 
 def what_is_missing(records: Sequence[Mapping[str, Any]]) -> list[str]:

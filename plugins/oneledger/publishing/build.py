@@ -8,6 +8,7 @@ import importlib.metadata
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ import duckdb
 
 from oneledger.outcomes import utc_now
 from oneledger.publishing import facts as daily
-from oneledger.publishing.content import TableContent, hash_relation, overall_hash, quote
+from oneledger.publishing.before import Before, look_at
+from oneledger.publishing.content import TableContent, overall_hash
 from oneledger.publishing.evaluation_basis import FOLDER as EVALUATION_DIR
 from oneledger.publishing.evaluation_basis import as_of_on, write_basis
 from oneledger.publishing.lineage_basis import FOLDER as LINEAGE_DIR
 from oneledger.publishing.lineage_basis import write_lineage
+from oneledger.publishing.marts_file import write_marts
+from oneledger.publishing.parts import Parts
 from oneledger.publishing.relations import RELATIONS_FILE, write_relations
 from oneledger.publishing.versions import (
     BATCHES_FILE,
@@ -31,8 +35,11 @@ from oneledger.publishing.versions import (
 )
 from oneledger.settings import Settings
 
-PUBLISHED_SCHEMAS = ("marts", "evaluation")
-_ATTACHED = "version_in_the_making"
+Progress = Callable[[str], None]
+
+
+def silent(_: str) -> None:
+    """No progress wanted."""
 
 
 def write_version(
@@ -42,17 +49,26 @@ def write_version(
     *,
     run_id: str,
     previous: PublishedVersion | None,
+    is_as_sealed: Callable[[str], bool] = lambda _: False,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Write everything of a version into ``folder`` (which exists and is empty) and return its manifest.
 
     The manifest has no version name yet: that comes from the content hash.
+
+    Args:
+        previous: the version that is published now; what did not change is taken over from it.
+        is_as_sealed: whether a file of it is what was sealed; only such a file is built on.
+        progress: told one line a table and month that is looked at.
     """
     models_hash = published_models(settings)
-    tables = _write_marts(connection, folder / MARTS_FILE, run_id=run_id)
+    before = look_at(previous, models_hash=models_hash, is_as_sealed=is_as_sealed) if previous else None
+    parts = Parts()
+    tables = write_marts(connection, folder / MARTS_FILE, parts, run_id=run_id, before=before, progress=progress)
     fact_files: list[daily.FactFile] = []
     columns: dict[str, str] = {}
     keys: dict[str, tuple[str, ...]] = {}
-    pending = _pending_months(connection)
+    pending = _pending_days(connection)
     for fact in daily.daily_facts(connection):
         columns[fact.name] = fact.columns_hash
         keys[fact.name] = fact.sort_columns
@@ -60,9 +76,12 @@ def write_version(
             connection,
             fact,
             folder,
-            previous=previous,
-            has_changed=_change_test(fact, pending, previous, models_hash),
+            parts,
+            before=before,
+            changed_days=_change_test(fact, pending, before),
+            progress=progress,
         )
+    parts.write(folder)
     batches = _write_batches(connection, folder / BATCHES_FILE)
     basis = write_basis(connection, folder)
     relations = write_relations(connection, folder)
@@ -165,69 +184,6 @@ def _expected_entities(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return [name for (name,) in rows]
 
 
-def _write_marts(connection: duckdb.DuckDBPyConnection, path: Path, *, run_id: str) -> list[TableContent]:
-    warehouse = connection.execute("select current_database()").fetchall()[0][0]
-    connection.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as {_ATTACHED}")
-    contents = []
-    try:
-        for schema, table in _published_relations(connection):
-            connection.execute(f"create schema if not exists {_ATTACHED}.{schema}")
-            source = f"{quote(warehouse)}.{schema}.{quote(table)}"
-            target = f"{_ATTACHED}.{schema}.{quote(table)}"
-            connection.execute(f"create table {target} as select * from {source}")
-            _copy_comments(connection, warehouse, schema, table)
-            if (schema, table) == ("marts", "run_outcome"):
-                _add_outcomes_of_run(connection, target, warehouse, run_id)
-            contents.append(hash_relation(connection, target, f"{schema}.{table}"))
-    finally:
-        connection.execute(f"detach {_ATTACHED}")
-    return contents
-
-
-def _published_relations(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
-    """Tables and views of month grain or coarser: all but the daily facts, which go to Parquet."""
-    return connection.execute(
-        "select table_schema, table_name from information_schema.tables"
-        " where table_catalog = current_database() and list_contains(?, table_schema)"
-        " and not (table_schema = 'marts' and regexp_full_match(table_name, 'fct_.*_day'))"
-        " order by table_schema, table_name",
-        [list(PUBLISHED_SCHEMAS)],
-    ).fetchall()
-
-
-def _copy_comments(connection: duckdb.DuckDBPyConnection, warehouse: str, schema: str, table: str) -> None:
-    """Carry the descriptions of table and columns over: an export's definitions come from them."""
-    target = f"{_ATTACHED}.{schema}.{quote(table)}"
-    described = connection.execute(
-        "select comment from (select database_name, schema_name, table_name, comment from duckdb_tables()"
-        " union all select database_name, schema_name, view_name, comment from duckdb_views())"
-        " where database_name = ? and schema_name = ? and table_name = ? and comment is not null",
-        [warehouse, schema, table],
-    ).fetchone()
-    if described:
-        connection.execute(f"comment on table {target} is {_string(described[0])}")
-    for column, comment in connection.execute(
-        "select column_name, comment from duckdb_columns() where database_name = ? and schema_name = ?"
-        " and table_name = ? and comment is not null",
-        [warehouse, schema, table],
-    ).fetchall():
-        connection.execute(f"comment on column {target}.{quote(column)} is {_string(comment)}")
-
-
-def _add_outcomes_of_run(connection: duckdb.DuckDBPyConnection, target: str, warehouse: str, run_id: str) -> None:
-    """The model was built before the last gate; add what this run has recorded since."""
-    wanted = [row[0] for row in connection.execute(f"describe {target}").fetchall()]
-    given = {row[0] for row in connection.execute(f"describe {quote(warehouse)}.control.outcome").fetchall()}
-    if "outcome_id" not in wanted or not set(wanted) <= given:
-        return
-    names = ", ".join(quote(name) for name in wanted)
-    connection.execute(
-        f"insert into {target} ({names}) select {names} from {quote(warehouse)}.control.outcome as made"
-        f" where made.run_id = ? and not exists (from {target} as known where known.outcome_id = made.outcome_id)",
-        [run_id],
-    )
-
-
 def _write_batches(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
     """Which batches the version was made of, as a Parquet file: years of daily batches do not fit a manifest."""
     connection.execute(
@@ -242,26 +198,29 @@ def _write_batches(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[st
     return {"file": BATCHES_FILE, "batches_count": count, "sha256": daily.file_sha256(path)}
 
 
-def _pending_months(connection: duckdb.DuckDBPyConnection) -> set[str]:
+def _pending_days(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[dt.date, ...]]:
     rows = connection.execute(
-        "select distinct strftime(usage_on, '%Y-%m') from control.pending_date where shape = 'usage'"
+        "select strftime(usage_on, '%Y-%m'), list(distinct usage_on order by usage_on) from control.pending_date"
+        " where shape = 'usage' group by 1"
     ).fetchall()
-    return {month for (month,) in rows}
+    return {month: tuple(days) for month, days in rows}
 
 
-def _change_test(fact: daily.DailyFact, pending: set[str], previous: PublishedVersion | None, models_hash: str) -> Any:
-    """Which months of a fact may differ from the version before.
+def _change_test(
+    fact: daily.DailyFact, pending: dict[str, tuple[dt.date, ...]], before: Before | None
+) -> Callable[[str], tuple[dt.date, ...] | None]:
+    """Which days of a month of a fact may differ from the version before.
 
     Pending dates tell it for app usage. Other daily facts have none, and changed models or columns can
     touch any month: then each month is written and compared with the published one.
     """
     is_told = (
         fact.name == "fct_app_usage_day"
-        and previous is not None
-        and previous.manifest["models_hash"] == models_hash
-        and previous.manifest["fact_columns"].get(fact.name) == fact.columns_hash
+        and before is not None
+        and before.is_alike
+        and before.version.manifest["fact_columns"].get(fact.name) == fact.columns_hash
     )
-    return (lambda month: month in pending) if is_told else (lambda month: True)
+    return (lambda month: pending.get(month, ())) if is_told else (lambda month: None)
 
 
 def _as_of_on(connection: duckdb.DuckDBPyConnection) -> str | None:
@@ -269,7 +228,3 @@ def _as_of_on(connection: duckdb.DuckDBPyConnection) -> str | None:
     is older (a library that is asked by hand) does not make them newer; without such a day, the newest delivery."""
     newest: dt.date | None = connection.execute("select max(business_on) from control.admitted_batch").fetchall()[0][0]
     return as_of_on(connection) or (newest.isoformat() if newest else None)
-
-
-def _string(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

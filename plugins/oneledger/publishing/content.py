@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -33,6 +35,67 @@ class TableContent:
         return self.name not in RUN_TABLES
 
 
+@dataclass(frozen=True)
+class Digest:
+    """Rows, and sum and exclusive or of the MD5 numbers of their texts: the content of a set of rows.
+
+    Digests of separate sets add up, and one set can be taken out of another: what did not change is not read again.
+    """
+
+    rows_count: int = 0
+    total: int = 0
+    parity: int = 0
+
+    def __add__(self, other: Digest) -> Digest:
+        return Digest(
+            self.rows_count + other.rows_count, self.total + other.total, operator.xor(self.parity, other.parity)
+        )
+
+    def __sub__(self, other: Digest) -> Digest:
+        return Digest(
+            self.rows_count - other.rows_count, self.total - other.total, operator.xor(self.parity, other.parity)
+        )
+
+
+def add_up(digests: Iterable[Digest]) -> Digest:
+    """The digest of all these sets together."""
+    return functools.reduce(operator.add, digests, Digest())
+
+
+def content_columns(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    """The columns that say what a row holds, in alphabetical order, with their types."""
+    columns = connection.execute(f"describe select * from {relation}").fetchall()
+    return {column: data_type for column, data_type, *_ in sorted(columns) if column not in PROVENANCE_COLUMNS}
+
+
+def digest_sql(columns: dict[str, str]) -> tuple[str, str]:
+    """SQL of a row's MD5 number, and of the three numbers of a digest over rows that have it as ``digest``."""
+    parts = [f"coalesce({value_text(column, data_type)}, chr(1))" for column, data_type in columns.items()]
+    row_text = " || chr(31) || ".join(parts) if parts else "''"
+    return (
+        f"md5_number_lower({row_text})",
+        "count(*), coalesce(sum(digest::hugeint), 0)::varchar, coalesce(bit_xor(digest), 0)::varchar",
+    )
+
+
+def digest_of(connection: duckdb.DuckDBPyConnection, relation: str, where: str = "true") -> Digest:
+    """The digest of the rows of ``relation`` (a table name or ``read_parquet(…)``) that ``where`` meets."""
+    row, numbers = digest_sql(content_columns(connection, relation))
+    found = connection.execute(
+        f"with hashed as (select {row} as digest from {relation} where {where}) select {numbers} from hashed"
+    ).fetchone()
+    if found is None:
+        raise RuntimeError(f"counting the rows of {relation} gave no answer")
+    return Digest(found[0], int(found[1]), int(found[2]))
+
+
+def content_of(name: str, columns: Iterable[str], digest: Digest) -> TableContent:
+    """The content hash of rows with these columns (``content_columns``) and this digest."""
+    numbers = (digest.rows_count, digest.total, digest.parity)
+    text = "|".join((",".join(sorted(columns)), *map(str, numbers)))
+    return TableContent(name, digest.rows_count, hashlib.sha256(text.encode()).hexdigest())
+
+
 def hash_relation(connection: duckdb.DuckDBPyConnection, relation: str, name: str, where: str = "true") -> TableContent:
     """Hash the rows of ``relation`` (a table name or ``read_parquet(…)``) regardless of their order.
 
@@ -40,22 +103,7 @@ def hash_relation(connection: duckdb.DuckDBPyConnection, relation: str, name: st
     the sum and the exclusive or of these and the number of rows make the hash, so repeated rows count.
     Floating-point values count to nine decimals: their last bits depend on the order of a parallel sum.
     """
-    columns = connection.execute(f"describe select * from {relation} where {where}").fetchall()
-    parts = [
-        f"coalesce({value_text(column, data_type)}, chr(1))"
-        for column, data_type, *_ in sorted(columns)
-        if column not in PROVENANCE_COLUMNS
-    ]
-    row_text = " || chr(31) || ".join(parts) if parts else "''"
-    found = connection.execute(
-        f"with hashed as (select md5_number_lower({row_text}) as digest from {relation} where {where}) "
-        "select count(*), coalesce(sum(digest::hugeint), 0)::varchar, coalesce(bit_xor(digest), 0)::varchar from hashed"
-    ).fetchone()
-    if found is None:
-        raise RuntimeError(f"counting the rows of {name} gave no answer")
-    names = ",".join(sorted(f"{column}" for column, *_ in columns if column not in PROVENANCE_COLUMNS))
-    digest = hashlib.sha256("|".join((names, *map(str, found))).encode()).hexdigest()
-    return TableContent(name, found[0], digest)
+    return content_of(name, content_columns(connection, relation), digest_of(connection, relation, where))
 
 
 def overall_hash(contents: Iterable[TableContent]) -> str:

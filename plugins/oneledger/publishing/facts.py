@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from oneledger.publishing.content import hash_relation, quote, quote_all
+from oneledger.publishing.before import Before
+from oneledger.publishing.content import content_columns, content_of, quote
+from oneledger.publishing.fact_month import DailyFact, write_month
+from oneledger.publishing.parts import Parts
 from oneledger.publishing.versions import FACTS_DIR, PublishedVersion
 
-_PARQUET = "format parquet, compression zstd, row_group_size 122880"
 _READ_BLOCK = 1 << 20
 
 
@@ -32,16 +35,6 @@ class FactFile:
     @property
     def name(self) -> str:
         return f"{FACTS_DIR}.{self.fact}.{self.month}"
-
-
-@dataclass(frozen=True)
-class DailyFact:
-    """A daily fact of the warehouse: its table, its date column, and what its rows are sorted by."""
-
-    name: str
-    date_column: str
-    sort_columns: tuple[str, ...]
-    columns_hash: str
 
 
 def daily_facts(connection: duckdb.DuckDBPyConnection) -> list[DailyFact]:
@@ -84,33 +77,49 @@ def write_fact(
     connection: duckdb.DuckDBPyConnection,
     fact: DailyFact,
     target: Path,
+    parts: Parts,
     *,
-    previous: PublishedVersion | None,
-    has_changed: Callable[[str], bool],
+    before: Before | None,
+    changed_days: Callable[[str], tuple[dt.date, ...] | None],
+    progress: Callable[[str], None],
 ) -> list[FactFile]:
-    """Write the changed months of ``fact`` into ``target`` and link the others from ``previous``.
+    """Write the changed months of ``fact`` into ``target`` and link the others from the version before.
 
     Args:
-        has_changed: whether a month (``yyyy-mm``) may differ from what ``previous`` holds.
+        parts: the parts of the version in the making, which are added to.
+        before: the version that is published now.
+        changed_days: the days of a month (``yyyy-mm``) that may differ from what ``before`` holds; none of an
+            unchanged month, None when it may be any.
+        progress: told one line a month that is written.
     """
-    before = {one.month: one for one in fact_files_of(previous, fact.name)} if previous else {}
+    earlier = {one.month: one for one in fact_files_of(before.version, fact.name)} if before else {}
+    known = before.parts.facts.get(fact.name, {}) if before else {}
     folder = target / FACTS_DIR / fact.name
     folder.mkdir(parents=True)
     files = []
     for month in months_of(connection, fact):
         path = folder / f"{month}.parquet"
-        old = before.get(month)
-        if previous and old and not has_changed(month):
-            os.link(_published(previous, fact.name, month), path)
+        old, days = earlier.get(month), changed_days(month)
+        if before and old and days == ():
+            os.link(_published(before.version, fact.name, month), path)
             files.append(old)
+            if month in known:
+                parts.facts.setdefault(fact.name, {})[month] = known[month]
             continue
-        written = _write_month(connection, fact, month, path)
-        if previous and old and old.content_hash == written.content_hash and old.rows_count == written.rows_count:
+        progress(f"{fact.name} of {month}" + (f", {len(days)} changed days" if days else ""))
+        ground = before.fact_to_build_on(_name(fact.name, month)) if before and old and month in known else None
+        part = write_month(connection, fact, month, path, ground=ground, known=known.get(month), days=days)
+        content = content_of(fact.name, content_columns(connection, f"read_parquet('{_literal(path)}')"), part.digest)
+        written = FactFile(
+            fact.name, month, content.rows_count, path.stat().st_size, file_sha256(path), content.content_hash
+        )
+        if before and old and old.content_hash == written.content_hash and old.rows_count == written.rows_count:
             # A redelivery of the same rows: keep sharing the file that is already published.
             path.unlink()
-            os.link(_published(previous, fact.name, month), path)
-            written = old
+            os.link(_published(before.version, fact.name, month), path)
+            written, part = old, known.get(month, replace(part, runs=()))
         files.append(written)
+        parts.facts.setdefault(fact.name, {})[month] = part
     return files
 
 
@@ -141,19 +150,12 @@ def hashes_of(folder: Path, part: str) -> dict[str, str]:
     }
 
 
+def _name(fact: str, month: str) -> str:
+    return f"{FACTS_DIR}/{fact}/{month}.parquet"
+
+
 def _published(version: PublishedVersion, fact: str, month: str) -> Path:
-    return version.path / FACTS_DIR / fact / f"{month}.parquet"
-
-
-def _write_month(connection: duckdb.DuckDBPyConnection, fact: DailyFact, month: str, path: Path) -> FactFile:
-    day = quote(fact.date_column)
-    connection.execute(
-        f"copy (select * from marts.{quote(fact.name)} where {day} >= date '{month}-01'"
-        f" and {day} < date '{month}-01' + interval 1 month order by {quote_all(fact.sort_columns)})"
-        f" to '{_literal(path)}' ({_PARQUET})"
-    )
-    content = hash_relation(connection, f"read_parquet('{_literal(path)}')", fact.name)
-    return FactFile(fact.name, month, content.rows_count, path.stat().st_size, file_sha256(path), content.content_hash)
+    return version.path / _name(fact, month)
 
 
 def _literal(path: Path) -> str:

@@ -16,11 +16,11 @@ from typing import Any
 
 import duckdb
 
-from oneledger.audit.seals import is_sealed, present_anchor, seal_rules, seal_version
+from oneledger.audit.seals import files_as_sealed, is_sealed, present_anchor, seal_rules, seal_version
 from oneledger.audit.signing import signing_key
 from oneledger.lineage.openlineage.publish_events import tell_publish
 from oneledger.outcomes import Outcome, record_outcome
-from oneledger.publishing.build import finish_manifest, sync, write_version
+from oneledger.publishing.build import Progress, finish_manifest, silent, sync, write_version
 from oneledger.publishing.evaluation_basis import is_input
 from oneledger.publishing.lineage_basis import FOLDER as LINEAGE_DIR
 from oneledger.publishing.lineage_basis import SEMANTIC_MANIFEST_FILE, described_alike
@@ -45,8 +45,13 @@ class PublishRefusedError(Exception):
     """The gates do not allow this state of the warehouse to be published; the published version stays."""
 
 
-def publish(settings: Settings, *, run_id: str) -> PublishedVersion:
+def publish(settings: Settings, *, run_id: str, progress: Progress = silent) -> PublishedVersion:
     """Publish the marts as a new version, unless its content equals that of the current one.
+
+    Args:
+        settings: where the warehouse and the versions lie.
+        run_id: the run that the outcome belongs to.
+        progress: told one line a table and month that is looked at.
 
     Returns:
         The new version, or the current one with ``is_unchanged`` when there is nothing new to publish.
@@ -62,7 +67,7 @@ def publish(settings: Settings, *, run_id: str) -> PublishedVersion:
         with writer_lock(settings, run_id=run_id, step="publish"):
             recover(settings)
             with open_warehouse(settings) as connection:
-                version = _publish(connection, settings, outcome)
+                version = _publish(connection, settings, outcome, progress)
     except Exception as error:
         outcome.message = f"{type(error).__name__}: {error}"
         outcome.remedy = "The version published before stays in place. Mend what the message names and run again."
@@ -102,7 +107,9 @@ def recover(settings: Settings) -> PublishedVersion | None:
     return newest
 
 
-def _publish(connection: duckdb.DuckDBPyConnection, settings: Settings, outcome: Outcome) -> PublishedVersion:
+def _publish(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, outcome: Outcome, progress: Progress
+) -> PublishedVersion:
     """``outcome`` is filled and kept in the warehouse in the transaction after which nothing is pending."""
     run_id = outcome.run_id
     closed = closed_gates(connection)
@@ -118,7 +125,10 @@ def _publish(connection: duckdb.DuckDBPyConnection, settings: Settings, outcome:
     partial = settings.published_dir / f"{PARTIAL_PREFIX}{run_id}"
     partial.mkdir(parents=True)
     try:
-        manifest = write_version(connection, settings, partial, run_id=run_id, previous=previous)
+        manifest = write_version(
+            connection, settings, partial, run_id=run_id, previous=previous,
+            is_as_sealed=files_as_sealed(settings, previous) if previous else lambda _: False, progress=progress,
+        )  # fmt: skip
     except Exception:
         # When the disk was full, half a version must not keep it full.
         shutil.rmtree(partial, ignore_errors=True)

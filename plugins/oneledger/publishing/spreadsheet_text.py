@@ -1,7 +1,7 @@
 """Text that a spreadsheet program would run: how it is written into a CSV so that it is not, and nothing is lost.
 
-Excel, WPS and LibreOffice run a field of a CSV that begins with ``=``, ``+``, ``-`` or ``@`` (also in full width), a tab
-or a line break. Such a text gets one ``'`` before it; so does a text that already begins with ``'`` and then one of
+Excel, WPS and LibreOffice run a field of a CSV that begins with ``=``, ``+``, ``-`` or ``@`` (also in full width), a
+tab or a line break. Such a text gets one ``'`` before it; so does a text that already begins with ``'`` and then one of
 these. To have the text back, take one ``'`` away from a field that begins with ``'`` and, after that and any further
 ``'``, with one of these signs; all other fields are as they are. Numbers, dates and truth values are never changed. In
 ``.xlsx`` every text is written as a text cell, which is never run, so nothing is changed there; Parquet and JSON hold

@@ -97,8 +97,8 @@ def other_rule_ids() -> tuple[str, ...]:
     """The rules of this module but for those of types (``is_…``); a catalogue's own rules have ids of their own."""
     return (
         "required", "known_word", "allowed", "pattern", "minimum", "maximum", "usual_maximum", PROPORTION_RULE_ID,
-        PERSONAL_DATA_RULE_ID, REFERENCE_RULE_ID, DUPLICATE_RULE_ID, MALFORMED_RULE_ID, ROW_DATE_RULE_ID,
-        FUTURE_CHANGE_RULE_ID,
+        PERSONAL_DATA_RULE_ID, READABLE_TEXT_RULE_ID, REFERENCE_RULE_ID, DUPLICATE_RULE_ID, MALFORMED_RULE_ID,
+        ROW_DATE_RULE_ID, FUTURE_CHANGE_RULE_ID,
     )  # fmt: skip
 
 

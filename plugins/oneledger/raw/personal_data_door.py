@@ -15,10 +15,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import re
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO, cast
 
 import duckdb
 
@@ -31,7 +34,7 @@ from oneledger.sources.refusal import RefusalError
 _SHOWN = 5
 _KINDS_AROUND: tuple[Kind, ...] = ("identity_number", "mobile_number", "bank_card")
 _SHORTEST_AROUND = 11
-_CHUNK_LINES = 50_000
+_CHARACTERS_AT_A_TIME = 4_000_000
 _MASKED_DIGITS = re.compile(r"[0-9０-９]")
 
 
@@ -109,8 +112,8 @@ def refusal_of(entity: Entity, received: Received, found: Sequence[Found], why: 
     columns = sorted({one.column for one in found})
     return RefusalError(
         f"{names} holds personal data: {'; '.join(map(str, found[:_SHOWN]))}; nothing of it was landed{why}.",
-        f"The sender removes it from {', '.join(columns)} and delivers again; where it belongs by law, the catalogue says "
-        f"`personal_data: allowed` at the column, or `decisions: {{personal_data: mask}}`.",
+        f"The sender removes it from {', '.join(columns)} and delivers again; where it belongs by law, the catalogue "
+        f"says `personal_data: allowed` at the column, or `decisions: {{personal_data: mask}}`.",
         {"files": [file.name for file in received.files][:20], "columns": columns,
          "found": [{"column": one.column, "kind": one.kind, "rows": one.count} for one in found]},
         problem="personal_data",
@@ -125,6 +128,8 @@ def mask_payload(
     Only just these numbers and addresses change, wherever they stand in a file; all other bytes stay.
     """
     texts = _found_texts(connection, entity, raw, {one.kind for one in found})
+    if not texts:
+        return received
     sought = re.compile("|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True)))
     files = tuple(_masked_file(entity, received.directory, file, sought) for file in received.files)
     said = worded("personal_data", f"masked before landing: {'; '.join(map(str, found[:_SHOWN]))}")
@@ -175,16 +180,19 @@ def _masked_file(entity: Entity, directory: Path, file: ReceivedFile, sought: re
     with path.open("rb") as stream:
         is_packed = stream.read(2) == b"\x1f\x8b"
     encoding = entity.format.encoding if entity.files else FormatSpec().encoding
-    reading = gzip.open(path, "rt", encoding=encoding, errors="surrogateescape", newline="") if is_packed else (
-        path.open("r", encoding=encoding, errors="surrogateescape", newline=""))  # fmt: skip
-    with reading, partial.open("wb") as raw_stream:
-        packed = gzip.GzipFile(filename="", mode="wb", fileobj=raw_stream, mtime=0) if is_packed else None
-        writing = packed or raw_stream
-        while lines := reading.readlines(_CHUNK_LINES * 100):
-            text = sought.sub(_masked, "".join(map(str, lines)))
-            writing.write(text.encode(encoding, "surrogateescape"))
-        if packed:
-            packed.close()
+    with ExitStack() as streams:
+        received = streams.enter_context(path.open("rb"))
+        landing = streams.enter_context(partial.open("wb"))
+        reading, writing = cast(IO[bytes], received), cast(IO[bytes], landing)
+        if is_packed:
+            reading = cast(IO[bytes], streams.enter_context(gzip.GzipFile(fileobj=received, mode="rb")))
+            packing = gzip.GzipFile(filename="", mode="wb", fileobj=landing, mtime=0)
+            writing = cast(IO[bytes], streams.enter_context(packing))
+        # A number never goes over a line; what is no text of the encoding passes through as it is.
+        text = io.TextIOWrapper(reading, encoding=encoding, errors="surrogateescape", newline="")
+        while lines := text.readlines(_CHARACTERS_AT_A_TIME):
+            writing.write(sought.sub(_masked, "".join(lines)).encode(encoding, "surrogateescape"))
     partial.replace(path)
-    content = path.read_bytes()
-    return replace(file, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
+    with path.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    return replace(file, sha256=sha256, size_bytes=path.stat().st_size)

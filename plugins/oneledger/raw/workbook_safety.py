@@ -34,6 +34,8 @@ _LOCAL_HEADER = 30
 _DECLARATION = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)|<\0!\0(?:D\0O\0C|E\0N\0T)|\0<\0!\0(?:D\0O|E\0N)", re.IGNORECASE)
 # Where a cell or a row says that it stands; wherever it is written, so that no padding hides it.
 _PLACE = re.compile(rb"[\s\"']r\s*=\s*[\"']\s*([A-Za-z]{0,3})(\d{1,10})")
+# A cell that does not begin by saying where it stands: then it stands in its row, wherever that is.
+_UNPLACED_CELL = re.compile(rb"<(?:\w+:)?c(?=[\s/>])(?!\s+r\s*=)")
 _BLANKS = re.compile(rb"\s+")
 _SHEET = re.compile(r"xl/worksheets/[^/]+\.xml", re.IGNORECASE)
 _SHARED_TEXTS = "xl/sharedstrings.xml"
@@ -43,9 +45,13 @@ _SHARED_CELL = re.compile(rb"\bt\s*=\s*[\"']s[\"']")
 
 @dataclass
 class _Seen:
-    """What was counted so far."""
+    """What was counted so far: of all parts, and of the sheet that is being looked at."""
 
     unpacked: int = 0
+    cells_height: int = 0
+    rows_height: int = 0
+    width: int = 1
+    has_unplaced_cells: bool = False
     shared_cells: int = 0
     item_lengths: array[int] = field(default_factory=lambda: array("Q"))
     item_begun: int = 0
@@ -67,6 +73,8 @@ def refuse_unsafe_workbook(path: Path, most_unpacked_bytes: int) -> None:
             parts = archive.infolist()
             _check_parts(path, parts)
             for part in parts:
+                seen.cells_height = seen.rows_height = 0
+                seen.width, seen.has_unplaced_cells = 1, False
                 for chunk, position in _unpacked(stream, part):
                     seen.unpacked += len(chunk) - position
                     _check_size(path, seen.unpacked, packed, most_unpacked_bytes)
@@ -144,11 +152,7 @@ def _look_at(path: Path, name: str, chunk: bytes, position: int, seen: _Seen) ->
     if _DECLARATION.search(chunk):
         raise _unsafe(path, f"{name} declares a document type or entities, which no workbook needs")
     if _SHEET.fullmatch(name):
-        places = _PLACE.findall(chunk)
-        height = max((int(row) for _, row in places), default=0)
-        width = max((_column_number(letters) for letters in {letters for letters, _ in places}), default=0)
-        if height * max(width, 1) > MOST_CELLS:
-            raise _too_large(path, f"the sheet claims {height:,} × {width:,} cells, more than {MOST_CELLS:,}")
+        _measure(path, chunk, seen)
         seen.shared_cells += len(_SHARED_CELL.findall(chunk, position))
     elif lower == _SHARED_TEXTS:
         new = chunk[position:]
@@ -159,6 +163,19 @@ def _look_at(path: Path, name: str, chunk: bytes, position: int, seen: _Seen) ->
         seen.item_begun += len(new)
         if len(seen.item_lengths) > MOST_CELLS:
             raise _too_large(path, f"it has more than {MOST_CELLS:,} texts")
+
+
+def _measure(path: Path, chunk: bytes, seen: _Seen) -> None:
+    """How far apart the cells of the sheet stand: readers make a table of everything between them."""
+    places = _PLACE.findall(chunk)
+    seen.cells_height = max([seen.cells_height, *(int(row) for letters, row in places if letters)])
+    seen.rows_height = max([seen.rows_height, *(int(row) for letters, row in places if not letters)])
+    seen.width = max([seen.width, *map(_column_number, {letters for letters, _ in places})])
+    seen.has_unplaced_cells = seen.has_unplaced_cells or _UNPLACED_CELL.search(chunk) is not None
+    # Rows that are only formatted, down to the last one, are no cells.
+    height = max(seen.cells_height, seen.rows_height) if seen.has_unplaced_cells else seen.cells_height
+    if height * seen.width > MOST_CELLS:
+        raise _too_large(path, f"the sheet claims {height:,} × {seen.width:,} cells, more than {MOST_CELLS:,}")
 
 
 def _column_number(letters: bytes) -> int:

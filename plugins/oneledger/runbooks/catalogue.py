@@ -64,6 +64,7 @@ _NOT_TAKEN: dict[str, tuple[str, ...]] = {
         "door:control_file_unreadable", "door:control_total_differs", "check:control_total",
     ),
     "web-page-instead-of-data": ("door:web_page",),
+    "delivery-does-harm": ("door:too_large", "door:unsafe_content"),
     "file-of-a-wrong-day": (
         "door:date_in_name_unreadable", "door:future_business_date", "door:other_business_date",
         "door:row_of_other_date", "row:row_of_other_date", "door:same_file_again",
@@ -97,13 +98,13 @@ _HELD_BACK: dict[str, tuple[str, ...]] = {
     "rows-held-back": (
         "door:unreadable_value", "row:required", "row:is_integer", "row:is_decimal", "row:is_date",
         "row:is_timestamp", "row:is_boolean", "row:known_word", "row:allowed", "row:pattern", "row:minimum",
-        "row:maximum", "row:of_the_catalogue", "check:quarantined_rows", "check:quarantined_share",
+        "row:maximum", "row:readable_text", "row:of_the_catalogue", "check:quarantined_rows", "check:quarantined_share",
         "withheld:rows_quarantined",
     ),
     "unit-changed": ("door:changed_unit", "row:usual_maximum", "row:in_proportion", "check:unit_of_batch"),
     "records-contradict": ("door:repeated_record", "row:duplicate_with_other_content"),
     "code-not-registered": ("row:known_reference", "check:reference"),
-    "personal-data": ("row:personal_data",),
+    "personal-data": ("door:personal_data", "row:personal_data"),
     "clock-of-a-source": ("door:changed_in_future", "row:changed_in_future"),
 }
 _CHECKS: dict[str, tuple[str, ...]] = {

@@ -55,7 +55,7 @@ def receive_answer(
     *,
     since: str | None,
     known_tag: Callable[[str], str | None],
-    progress: Callable[[int], None] = lambda rows: None,
+    progress: Callable[[int, int | None], None] = lambda rows, of: None,
 ) -> Received | None:
     """Fetch one entity whole (or what changed since ``since``); None when the server says that nothing changed.
 
@@ -66,7 +66,7 @@ def receive_answer(
         as_of: the business date when the source does not name one.
         since: the newest ``updated_at`` that is landed (inclusive); None for everything.
         known_tag: the ETag of the last complete answer to a URL.
-        progress: called with the number of rows so far.
+        progress: called with the number of rows so far, and with all of them when the source says that.
 
     Raises:
         RefusalError: pages repeat, never end, or do not add up to the total that the source says.
@@ -121,7 +121,7 @@ def receive_answer(
 
 def _fetch_all(
     entity: Entity, api: HttpApi, directory: Path, state: Progress, first_url: str,
-    known_tag: Callable[[str], str | None], progress: Callable[[int], None],
+    known_tag: Callable[[str], str | None], progress: Callable[[int, int | None], None],
 ) -> Progress | None:  # fmt: skip
     spec = api.spec
     while not state.is_complete:
@@ -142,7 +142,7 @@ def _fetch_all(
             raise
         flush(target)
         state.save(directory)
-        progress(state.row_count)
+        progress(state.row_count, state.total)
     return state
 
 
@@ -167,7 +167,7 @@ def _take_page(entity: Entity, spec: HttpSpec, state: Progress, answer: Answer, 
             raise CursorExpiredError(f"the source answers as of {as_of}, the pages before as of {state.as_of}")
         state.as_of = as_of
     # The records alone: another cursor or time beside them does not make another page.
-    content_sha256 = hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()
+    content_sha256 = _content_hash(records, where, url)
     if records and any(page["content_sha256"] == content_sha256 for page in state.pages):
         raise RefusalError(
             f"{where} is the same as an earlier page: it holds the same {len(records)} records, so others are missing.",
@@ -216,9 +216,21 @@ def _take_page(entity: Entity, spec: HttpSpec, state: Progress, answer: Answer, 
         state.cursors.append(state.next_cursor)
 
 
+def _content_hash(records: list[Any], where: str, url: str) -> str:
+    try:
+        return hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()
+    except RecursionError as error:
+        raise RefusalError(
+            f"{where} is nested too deep to be read.",
+            "The owner of the API looks how the answer came about; a record of data is a few levels deep.",
+            {"url": url},
+            problem="too_large",
+        ) from error
+
+
 def _whole_number(value: Any, where: str, url: str) -> int:
     try:
-        return int(str(value))
+        return int(value) if isinstance(value, float) and value.is_integer() else int(str(value))
     except ValueError as error:
         raise RefusalError(
             f"{where}: the total that the source says is {str(value)[:80]!a}; that is no whole number.",

@@ -18,6 +18,7 @@ import tenacity
 
 from oneledger.catalogue import HttpSpec
 from oneledger.redacting import guard_logger, redacted
+from oneledger.settings import ConfigurationError
 from oneledger.sources.connections import Connection
 from oneledger.sources.refusal import RefusalError
 
@@ -62,6 +63,11 @@ class HttpApi:
         self._attempts = spec.attempts
         # No other packing is asked for: it is unpacked here, and never further than a page may be.
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+        if not (connection.password.isascii() and connection.password.isprintable()):
+            raise ConfigurationError(
+                f"The token of connection {connection.id} ({connection.variable}) has signs that no HTTP header can "
+                f"carry; it must be printable ASCII. Correct it."
+            )
         if connection.password:
             headers["Authorization"] = f"Bearer {connection.password}"
         # A proxy of the environment is for other machines, never for this one.

@@ -82,7 +82,7 @@ def receive_rows(
     directory: Callable[[], Path],
     as_of: dt.date,
     since: str | None = None,
-    progress: Callable[[int], None] = lambda rows: None,
+    progress: Callable[[int, int | None], None] = lambda rows, of: None,
 ) -> Received:
     """Stream one table or query to ``rows.ndjson.gz`` in a new partial directory.
 
@@ -95,7 +95,7 @@ def receive_rows(
         directory: makes the partial directory.
         as_of: the business date of the delivery.
         since: for deliveries of changes, the newest ``updated_at`` that is landed (inclusive).
-        progress: called with the number of rows so far.
+        progress: called with the number of rows so far; how many there are, a query does not say (None).
 
     Raises:
         RefusalError: table or query cannot be read.
@@ -151,7 +151,7 @@ def _statement(entity: Entity, database: sa.Connection, since: str | None) -> sa
 
 
 def _write_rows(
-    database: sa.Connection, statement: sa.Select[Any], stream: IO[bytes], progress: Callable[[int], None]
+    database: sa.Connection, statement: sa.Select[Any], stream: IO[bytes], progress: Callable[[int, int | None], None]
 ) -> int:
     count = 0
     result = database.execution_options(stream_results=True, yield_per=_ROWS_AT_A_TIME).execute(statement)
@@ -163,7 +163,7 @@ def _write_rows(
             ]
             packed.write(("\n".join(lines) + "\n").encode())
             count += len(lines)
-            progress(count)
+            progress(count, None)
     return count
 
 

@@ -11,7 +11,7 @@ MONEY_UNITS = ("元", "千元", "万元", "亿元")
 
 # Raised when the SQL that is generated for the same catalogue changes its meaning: every entity is then
 # admitted anew from raw at the next run.
-ADMISSION_VERSION = 2
+ADMISSION_VERSION = 3
 
 _SQL_TYPES = {
     "text": "varchar",

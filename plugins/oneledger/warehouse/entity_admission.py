@@ -14,6 +14,7 @@ from oneledger.memory import bytes_of
 from oneledger.quality.row_rules import CHECK_COLUMNS, Check, checks_relation, received_value
 from oneledger.raw import raw_path
 from oneledger.settings import Settings
+from oneledger.time_left import TimeLeft
 from oneledger.warehouse.contract import admitted_table, contract_hash, date_column, filled_columns
 from oneledger.warehouse.control import utc_timestamp
 from oneledger.warehouse.merging import accepted_rows, merge_chunk, settle_reports
@@ -94,6 +95,7 @@ class EntityAdmission:
         rows = raw_row_counts(self.connection, list(files.values())) if files else {}
         statement = StagingStatement.of(self.entity)
         all_counts: list[BatchCounts] = []
+        left = TimeLeft()
         for removed, chunks in self._units(list(self._chunks(rows))):
             # A table staged within the transaction that reads it is read by one thread, at half the speed.
             staged = self.stage(statement, chunks[0], files) if chunks else None
@@ -113,7 +115,10 @@ class EntityAdmission:
                 raise
             all_counts += counts
             if len(all_counts) < len(files):
-                self.progress(f"{self.entity.full_id}: {len(all_counts)} of {len(files)} batches admitted")
+                self.progress(
+                    f"{self.entity.full_id}: {len(all_counts)} of {len(files)} batches admitted"
+                    + left.words(sum(one.received for one in all_counts), sum(rows.values()))
+                )
         return all_counts
 
     def _units(self, chunks: list[list[str]]) -> list[tuple[list[str], list[list[str]]]]:

@@ -108,6 +108,19 @@ def _empty(path: Path) -> str:
     return f"{path.name}: 0 bytes"
 
 
+def _bomb(path: Path) -> str:
+    header = gzip.decompress(path.read_bytes()).split(b"\n", 1)[0]
+    path.write_bytes(gzip.compress(header + b"\n" + bytes(100 * 1024 * 1024), 9, mtime=0))
+    write_control(path, 1)
+    return f"{path.name}: {path.stat().st_size:,} bytes that unpack to more than 100 MiB"
+
+
+def _linked(path: Path) -> str:
+    path.unlink()
+    path.symlink_to("/etc/hostname")
+    return f"{path.name}: a symbolic link to a file of the machine"
+
+
 def _plain(path: Path) -> str:
     content = gzip.decompress(path.read_bytes())
     path.write_bytes(content)
@@ -251,6 +264,14 @@ DROP_FILE_FAULTS = (
     _z("not_packed", "未压缩", "a drop file that is not packed", "the file is plain CSV under the name of a gzip file",
        _refuse("not_compressed", "the delivery is not taken; its outcome says what was agreed", Z_FILE, "gzip"),
        _file(_plain)),
+    _z("gzip_bomb", "压缩炸弹", "a file that unpacks without end", "a file of 100 KB unpacks to more than 100 MiB",
+       _refuse("too_large", "the delivery is refused while it is unpacked; its outcome says which bound", Z_FILE,
+               "200 times"),
+       _file(_bomb)),
+    _z("linked_file", "符号链接", "a link instead of a file", "a symbolic link to a file of the machine",
+       _refuse("unsafe_content", "nothing that the link leads to is read; its outcome says so", Z_FILE,
+               "a symbolic link"),
+       _file(_linked)),
     _z("login_page", "投递了登录页", "a web page as a drop file", "the file is the log-in page of the export system",
        _refuse("web_page", "the delivery is not taken; its outcome shows how the page begins", Z_FILE,
                "<!DOCTYPE html>"), _file(_web_page)),
@@ -354,8 +375,12 @@ DROP_FILE_FAULTS = (
        _held("is_integer", 3, "the 3 rows are quarantined: that is no number", "三百", "page_views_count"),
        _lines(_cells("浏览量", "三百"), "3 counts written 三百")),
     _z("mobile_number", "名称里有手机号", "a mobile number in a name", "a mobile number stands in the names of 3 rows",
-       _held("personal_data", 3, "the 3 rows are quarantined; nobody may release them", "app_name", problem=""),
+       _refuse("personal_data", "nothing of the file is landed; its outcome names column and rows, not the number",
+               Z_FILE, "app_name", "in 3 rows"),
        _lines(_cells("应用名称", lambda text: f"{text} 13957212345"), "a mobile number in 3 names")),
+    _z("bell_in_name", "名称里有控制字符", "control characters in a name", "the names of 3 rows hold a control character",
+       _held("readable_text", 3, "the 3 rows are quarantined: no page can show such a name", "app_name", problem=""),
+       _lines(_cells("应用名称", lambda text: f"{text}\x07"), "a control character in 3 names")),
     _z("fractions", "人数带小数", "fractions of persons", "3 visitor counts are written as 1.5",
        _held("is_integer", 3, "the 3 rows are quarantined, not rounded", "1.5", "visitors_count"),
        _lines(_cells("访客数", "1.5"), "3 counts of 1.5")),

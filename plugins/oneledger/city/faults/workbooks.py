@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,34 @@ def _cut(path: Path) -> str:
     return f"{path.name}: {len(content)} bytes cut to {len(content) // 2}"
 
 
+def _parts(path: Path, changed: Callable[[str, bytes], bytes], added: dict[str, bytes]) -> None:
+    """Write the archive anew with its parts changed, and some more."""
+    partial = path.with_name(f".{path.name}.partial")
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as written:
+        for name in archive.namelist():
+            written.writestr(name, changed(name, archive.read(name)))
+        for name, content in added.items():
+            written.writestr(name, content)
+    partial.replace(path)
+
+
+def _zip_bomb(path: Path) -> str:
+    _parts(path, lambda name, content: content, {"xl/media/image1.png": bytes(80 * 1024 * 1024)})
+    return f"{path.name}: {path.stat().st_size:,} bytes that unpack to more than 80 MiB"
+
+
+def _entities(path: Path) -> str:
+    declaration = b'<!DOCTYPE workbook [<!ENTITY x SYSTEM "file:///etc/hostname">]>'
+    _parts(
+        path,
+        lambda name, content: (
+            content.replace(b"?>", b"?>" + declaration, 1) if name == "xl/workbook.xml" else content
+        ),
+        {},
+    )
+    return f"{path.name}: declares an entity that would read a file of the machine"
+
+
 def _renamed_csv(path: Path) -> str:
     path.write_text("序号,跑道,应用名称\n1,党政,甲\n", encoding="utf-8")
     return f"{path.name}: a CSV under the name of a workbook"
@@ -233,6 +262,14 @@ WORKBOOK_FAULTS = (
         _refuse("ledger_entry", "web_page", "the batch is refused; its outcome shows how the page begins",
                 "yibenzhang_province_S0.xlsx", "<html>"),
         "yibenzhang_province_S0", _page),
+    _of("zip_bomb", "压缩炸弹工作簿", "a workbook that unpacks without end", "a picture of 80 MiB of nothing",
+        _refuse("rectification", "too_large", "the batch is refused before a reader opens it", "zhenggai_",
+                "zip bomb"),
+        LIST, _zip_bomb),
+    _of("xml_entities", "工作簿含XML实体", "a workbook that defines entities", "an entity would read a file of the machine",
+        _refuse("ledger_entry", "unsafe_content", "the batch is refused before a reader opens it",
+                "yibenzhang_province_S2.xlsx", "declares a document type"),
+        "yibenzhang_province_S2", _entities),
     _of("title_without_date", "标题缺发布日期", "a title without its date",
         "the title no longer says when the ledger was published",
         _refuse("ledger_entry", "missing_column", "the batch is refused; its outcome names what was not found",

@@ -6,7 +6,6 @@ dbt_project/macros/engine/ call ``adapter.in_spark_sql`` where SQL of a model or
 
 from dbt.adapters.base import AdapterPlugin
 from dbt.adapters.oneledgerspark.impl import OneledgerSparkAdapter, OneledgerSparkCredentials
-from dbt.adapters.spark import SparkCredentials
 from dbt.include import oneledgerspark
 
 Plugin = AdapterPlugin(

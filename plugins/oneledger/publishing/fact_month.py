@@ -1,0 +1,147 @@
+"""One month of a daily fact as one Parquet file, written so that neither memory nor time follows the month's size.
+
+The days of a month stand in runs of up to five million rows, each sorted by app: what is looked for stands together
+within a run, a run fits into memory, and the runs before the first day that changed are taken over from the file
+before as they are. Of a small city the whole month is one run. The content is counted for the changed days alone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from oneledger.publishing.content import digest_of, quote, quote_all
+from oneledger.publishing.parts import FactPart
+
+ROWS_OF_A_RUN = 5_000_000
+_PARQUET = "format parquet, compression zstd, row_group_size 122880"
+# Read once more and thrown away.
+_PASSING = "format parquet, compression lz4, row_group_size 122880"
+
+
+@dataclass(frozen=True)
+class DailyFact:
+    """A daily fact of the warehouse: its table, its date column, and what its rows are sorted by."""
+
+    name: str
+    date_column: str
+    sort_columns: tuple[str, ...]
+    columns_hash: str
+
+
+def write_month(
+    connection: duckdb.DuckDBPyConnection,
+    fact: DailyFact,
+    month: str,
+    path: Path,
+    *,
+    ground: Path | None = None,
+    known: FactPart | None = None,
+    days: Sequence[dt.date] | None = None,
+) -> FactPart:
+    """Write the month's file.
+
+    Args:
+        month: ``yyyy-mm``.
+        path: the file to write.
+        ground: the file of the version before, to take over what did not change; None for none.
+        known: what is known of ``ground``.
+        days: the days that may differ from ``ground``; None when it may be any.
+
+    Returns:
+        The digest of the whole month, and its runs.
+    """
+    runs = _runs(connection, fact, month)
+    if ground is None or known is None or days is None:
+        _write(connection, fact, path, runs, month, ground=None, first_new=0)
+        return FactPart(digest_of(connection, _file(path)), tuple(day.isoformat() for day in runs))
+    first_new = _first_run_to_write(runs, known, min(days))
+    _write(connection, fact, path, runs, month, ground=ground, first_new=first_new)
+    changed = f"{quote(fact.date_column)} in ({', '.join(_date(day) for day in sorted(days))})"
+    digest = known.digest - digest_of(connection, _file(ground), changed) + digest_of(connection, _file(path), changed)
+    return FactPart(digest, tuple(day.isoformat() for day in runs))
+
+
+def _runs(connection: duckdb.DuckDBPyConnection, fact: DailyFact, month: str) -> list[dt.date]:
+    """The first day of each run of the month."""
+    day = quote(fact.date_column)
+    counted = connection.execute(
+        f"select {day}, count(*) from marts.{quote(fact.name)} where {_within(fact, month)} group by 1 order by 1"
+    ).fetchall()
+    runs: list[dt.date] = []
+    rows_of_run = 0
+    for on, rows in counted:
+        if not runs or rows_of_run + rows > ROWS_OF_A_RUN:
+            runs.append(on)
+            rows_of_run = 0
+        rows_of_run += rows
+    return runs
+
+
+def _first_run_to_write(runs: Sequence[dt.date], known: FactPart, first_changed: dt.date) -> int:
+    """How many runs the file before holds, sorted, with no changed day among them."""
+    taken = 0
+    for number, (start, following) in enumerate(itertools.pairwise(runs)):
+        end_before = known.runs[number + 1] if number + 1 < len(known.runs) else "9999-12-31"
+        is_there = known.runs[number : number + 1] == (start.isoformat(),) and end_before >= following.isoformat()
+        if not is_there or following > first_changed:
+            break
+        taken += 1
+    return taken
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection, fact: DailyFact, path: Path, runs: Sequence[dt.date], month: str, *,
+    ground: Path | None, first_new: int,
+) -> None:  # fmt: skip
+    day = quote(fact.date_column)
+    written = list(runs[first_new:])
+    if len(runs) == 1:
+        connection.execute(f"copy ({_sorted_rows(fact, month, runs[0], None)}) to '{_literal(path)}' ({_PARQUET})")
+        return
+    pieces = [path.with_name(f".{path.stem}.run-{number:02d}.parquet") for number in range(len(written))]
+    try:
+        for piece, start, following in zip(pieces, written, [*written[1:], None], strict=True):
+            rows = _sorted_rows(fact, month, start, following)
+            connection.execute(f"copy ({rows}) to '{_literal(piece)}' ({_PASSING})")
+        selects = [f"select * from {_file(*pieces)}"]
+        if ground and first_new:
+            selects.insert(0, f"select * from {_file(ground)} where {day} < {_date(written[0])}")
+        # The order of the pieces is what the file is for.
+        connection.execute("set preserve_insertion_order = true")
+        connection.execute(f"copy ({' union all by name '.join(selects)}) to '{_literal(path)}' ({_PARQUET})")
+    finally:
+        connection.execute("set preserve_insertion_order = false")
+        for piece in pieces:
+            piece.unlink(missing_ok=True)
+
+
+def _sorted_rows(fact: DailyFact, month: str, start: dt.date, following: dt.date | None) -> str:
+    day = quote(fact.date_column)
+    until = f" and {day} < {_date(following)}" if following else ""
+    return (
+        f"select * from marts.{quote(fact.name)} where {_within(fact, month)} and {day} >= {_date(start)}{until}"
+        f" order by {quote_all(fact.sort_columns)}"
+    )
+
+
+def _within(fact: DailyFact, month: str) -> str:
+    day = quote(fact.date_column)
+    return f"{day} >= date '{month}-01' and {day} < date '{month}-01' + interval 1 month"
+
+
+def _file(*paths: Path) -> str:
+    return "read_parquet([" + ", ".join(f"'{_literal(path)}'" for path in paths) + "])"
+
+
+def _date(day: dt.date) -> str:
+    return f"date '{day.isoformat()}'"
+
+
+def _literal(path: Path) -> str:
+    return str(path).replace("'", "''")
