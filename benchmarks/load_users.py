@@ -71,7 +71,8 @@ class Visitor(FastHttpUser):
         headers = {**self._headers, "If-None-Match": tag} if tag else self._headers
         with self.client.get(path, name=name, headers=headers, allow_redirects=False, catch_response=True) as answer:
             if answer.status_code not in (200, 304):
-                answer.failure(f"{answer.status_code} {path}: {(answer.text or '')[:200]}")
+                is_page = "html" in (answer.headers.get("Content-Type") or "")
+                answer.failure(f"{answer.status_code} {path}" + ("" if is_page else f": {(answer.text or '')[:300]}"))
                 return
             if etag := answer.headers.get("ETag"):
                 self._tags[path] = etag
