@@ -29,6 +29,7 @@ def main() -> int:
     parser.add_argument("--sources", action="store_true", help="take away a server, a folder, a database")
     parser.add_argument("--readers", type=int, default=0, metavar="N", help="eight readers through N killed nights")
     parser.add_argument("--point", action="append", default=[], help="only this named point (repeat for more)")
+    parser.add_argument("--list", action="store_true", help="every effect of an undisturbed night")
     parser.add_argument("--report", type=Path, help="write what was tried as JSON")
     parser.add_argument("--folder", type=Path, help="where the town is made; default a temporary folder")
     given = parser.parse_args()
@@ -42,6 +43,9 @@ def main() -> int:
 def _carry_out(given: argparse.Namespace, folder: Path) -> int:
     begun = time.monotonic()
     nights = Nights.prepare(folder, _say)
+    if given.list:
+        for effect in nights.effects:
+            _say(f"{effect.seconds:8.3f} {effect}")
     campaign = Campaign(nights, _say)
     readers = None
     try:
@@ -66,7 +70,13 @@ def _carry_out(given: argparse.Namespace, folder: Path) -> int:
     _say(f"{len(campaign.tried)} nights tried, {kills} of them killed, {broken} not as promised, "
          f"{time.monotonic() - begun:.0f} s")  # fmt: skip
     if given.report:
-        content = {"tried": [dataclasses.asdict(one) for one in campaign.tried], "kills": kills, "readers": readers}
+        effects = [str(one) for one in nights.effects]
+        content = {
+            "effects": effects,
+            "tried": [dataclasses.asdict(one) for one in campaign.tried],
+            "kills": kills,
+            "readers": readers,
+        }
         given.report.write_text(json.dumps(content, ensure_ascii=False, indent=1), "utf-8")
     return 1 if broken else 0
 

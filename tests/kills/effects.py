@@ -9,6 +9,7 @@ own writes are seen as well as Python's. Linux on x86-64, kernel 5.5 or newer.
 from __future__ import annotations
 
 import array
+import atexit
 import contextlib
 import ctypes
 import errno
@@ -121,9 +122,13 @@ def run_watched(
             socket.send_fds(theirs, [b"x"], [listener])
             os.close(listener)
             theirs.close()
+            # What the parent wanted done at its end is not the child's; what the child wants done, it does.
+            atexit._clear()
             code = work()
+            atexit._run_exitfuncs()
         except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 1
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+            atexit._run_exitfuncs()
         except BaseException:  # the child of a fork must never return into its parent's code
             import traceback
 
@@ -216,6 +221,8 @@ def _effect_of(thread: int, call: int, arguments: list[int], folder: str, number
         return None
     if name == "create" and _exists(paths[-1]) and not arguments[_OPEN_FLAGS_AT.get(call, 1)] & os.O_TRUNC:
         return None  # opened to be written: nothing changes yet
+    if name == "mkdir" and _exists(paths[-1]):
+        return None  # it only asks whether it is there
     size = arguments[2] if call in (1, 18) else 0
     return Effect(number, name, inside[-1], inside[0] if len(inside) > 1 else "", size, round(seconds, 3))
 

@@ -28,7 +28,7 @@ PAGE_ROWS = 10
 # A file of the desk is copied in two pieces, so that it can be half there: it is longer than a mebibyte.
 DESK_MODULES = 1100
 # An answer is written to the disk in several pieces, so that it can be cut off between two of them.
-_FILLING = "登记说明 " * 400
+_FILLING = "登记说明 " * 1600
 
 CATALOGUE = """\
 version: 1
@@ -298,7 +298,7 @@ class Town:
             "ONELEDGER_CATALOGUE": f"{self.project / 'config/sources.yml'}:{self.project / 'config/town.yml'}",
             "ONELEDGER_AS_OF": day.isoformat(),
             "ONELEDGER_THREADS": "2",
-            "ONELEDGER_MEMORY_LIMIT": "512MB",
+            "ONELEDGER_MEMORY_LIMIT": "2GB",
             "AIRFLOW_CONN_TOWN_REGISTRY": f"http://{address}",
             "AIRFLOW_CONN_TOWN_LIBRARY": f"sqlite:///{self.library}",
             "AIRFLOW_CONN_TOWN_PORTAL": self.portal.as_uri(),

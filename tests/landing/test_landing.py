@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from oneledger.landing import SourceBusyError, list_batches, source_lock, verify_chain
 from oneledger.landing.manifest import read_manifest
+from oneledger.outcomes import read_outcomes
 from oneledger.raw import raw_path, remake
 from oneledger.settings import Settings
 from tests.sources.installation import Installation, only
@@ -265,3 +266,26 @@ def test_two_sources_are_ingested_at_the_same_time_by_two_processes(portal: Inst
     for name in ("portal", "gateway"):
         assert len(list_batches(Settings(home=portal.settings.home), name)) == 14
         assert verify_chain(portal.settings, name) == []
+
+
+def test_a_batch_whose_process_ended_before_it_could_tell_of_it_is_told_of_by_the_next(
+    portal: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(portal, 1, 10)
+
+    def end(*_: object, **__: object) -> None:
+        raise SystemExit("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("oneledger.pipeline.deliveries.record_outcome", end)
+        with pytest.raises(SystemExit):
+            portal.ingest("portal")
+    assert [batch.batch_id for batch in portal.batches("portal")] == ["portal.usage.20221001.r001"]
+    assert list(read_outcomes(portal.settings.outcomes_dir)) == []
+    only(portal.ingest_well("portal"), "unchanged")
+    told = [one for one in read_outcomes(portal.settings.outcomes_dir) if one["batch_id"]]
+    assert sorted((one["step"], one["batch_id"], one["verdict"]) for one in told) == [
+        ("extract", "portal.usage.20221001.r001", "good"), ("load_raw", "portal.usage.20221001.r001", "good")
+    ]  # fmt: skip
+    portal.ingest_well("portal")
+    assert len([one for one in read_outcomes(portal.settings.outcomes_dir) if one["batch_id"]]) == 2

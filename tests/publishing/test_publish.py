@@ -14,6 +14,7 @@ from oneledger.quality.gate_state import record_gate
 from oneledger.settings import ConfigurationError, Settings
 from oneledger.warehouse.built_models import BuiltModel, keep_build
 from oneledger.warehouse.connection import open_warehouse
+from oneledger.warehouse.outcomes_due import write_outcomes_due
 from tests.publishing.conftest import add_usage, open_gates, opened
 
 
@@ -206,3 +207,26 @@ def test_a_clock_that_went_back_does_not_hide_the_new_version(settings: Settings
     version = publish(settings, run_id="run-two")
     assert list_versions(settings)[-1] == version
     assert current_version(settings) == version
+
+
+def publications(settings: Settings) -> list[tuple[str, str]]:
+    return [(one["run_id"], one["verdict"]) for one in read_outcomes(settings.outcomes_dir) if one["step"] == "publish"]
+
+
+@pytest.mark.parametrize("where", ["note_published", "record_outcome"])
+def test_a_version_whose_process_ended_before_it_could_tell_of_it_is_recorded_once_by_what_follows(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def end(*_: object, **__: object) -> None:
+        raise SystemExit("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"oneledger.publishing.publish.{where}", end)
+        with pytest.raises(SystemExit):
+            publish(settings, run_id="run-one")
+    assert publications(settings) == []
+    with open_warehouse(settings) as connection:
+        write_outcomes_due(connection, settings)  # as the next admission does
+    publish(settings, run_id="run-two")
+    publish(settings, run_id="run-three")
+    assert publications(settings) == [("run-one", "good"), ("run-two", "unchanged"), ("run-three", "unchanged")]

@@ -13,6 +13,6 @@ from tests.sources.installation import Installation
 @pytest.fixture
 def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installation:
     settings = Settings(
-        home=tmp_path / "home", catalogue_paths=(tmp_path / "sources.yml",), memory_limit="512MB", threads=2
+        home=tmp_path / "home", catalogue_paths=(tmp_path / "sources.yml",), memory_limit="1GB", threads=2
     )
     return Installation(settings, monkeypatch)

@@ -186,7 +186,10 @@ def _record_late(
         [run, run],
     ).fetchone()
     if known is None:
-        outcome = Outcome(run_id=run, step="publish", verdict="good", started_at=current.created_at)
+        at = current.created_at
+        # Records are read in the order of their ids: this one belongs to the time at which the version was made.
+        outcome_id = f"{at:%Y%m%dT%H%M%S%f}-{current.content_hash[:8]}"
+        outcome = Outcome(run, "publish", "good", started_at=at, ended_at=at, outcome_id=outcome_id)
         _fill(outcome, settings, current)
         outcome.message += f"; said by run {run_id}, for the process that made it was killed before it could"
         record_outcome(outcome, settings.outcomes_dir)

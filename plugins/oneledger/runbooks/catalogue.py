@@ -139,7 +139,10 @@ _RUNS: dict[str, tuple[str, ...]] = {
     ),
     "warnings-only": ("verdict:good_with_warnings",),
     "run-was-killed": ("situation:killed",),
-    "somebody-else-writes": ("refusal:WriterBusyError", "refusal:SourceBusyError", "doctor:lock"),
+    "somebody-else-writes": (
+        "refusal:WriterBusyError", "refusal:SourceBusyError", "refusal:BusyError", "refusal:WarehouseOpenError",
+        "doctor:lock",
+    ),
     "models-do-not-build": ("step:build_models", "doctor:dbt"),
     "disk-full": ("situation:disk_full", "doctor:disk"),
     "out-of-memory": ("situation:out_of_memory",),

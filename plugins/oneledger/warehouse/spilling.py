@@ -9,6 +9,7 @@ the folders of the dead: after a kill they may hold many gigabytes.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
 import itertools
@@ -85,5 +86,12 @@ def _new_owner(root: Path) -> _Owner:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         # Between the two lines above somebody may have taken the file for that of a dead process.
         if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+            atexit.register(_go, path, os.getpid())
             return _Owner(os.getpid(), name, descriptor)
         os.close(descriptor)
+
+
+def _go(lock: Path, process_id: int) -> None:
+    """A process that ends by itself leaves nothing; what it forked has this in its memory and must not do it."""
+    if os.getpid() == process_id and not any(lock.parent.glob(f"{lock.name.removesuffix(_LOCK)}-*")):
+        lock.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ with daily as (
         coalesce(module_id, '') as module_id,
         release_end,
         usage_on,
-        _missing_states,
+        {{ not_applicable_mask() }} as not_applicable_mask,
         active_users_count,
         provisioned_users_count,
         {% for measure in added_measures() -%}
@@ -39,7 +39,6 @@ select
     avg(provisioned_users_count) as provisioned_users_mean,
     sum(cast(active_users_count as double) / nullif(provisioned_users_count, 0)) as active_rate_sum,
     count(active_users_count / nullif(provisioned_users_count, 0)) as active_rate_days_count,
-    min(coalesce(_missing_states, '{}')) as first_states,
-    max(coalesce(_missing_states, '{}')) as last_states
+    bit_and(not_applicable_mask) as not_applicable_mask
 from daily
 group by app_id, module_id, release_end, {{ month_of('usage_on') }}
