@@ -30,6 +30,7 @@ COPY pyproject.toml README.md requirements.lock ./
 COPY config config
 COPY dags dags
 COPY dbt_project dbt_project
+COPY docs/runbooks docs/runbooks
 COPY expectations expectations
 COPY plugins plugins
 COPY deploy/entrypoint.sh deploy/entrypoint.sh

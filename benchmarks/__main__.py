@@ -12,6 +12,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.comparison import Contender, Limits, measure_comparison, to_json, write_plot
+from benchmarks.comparison import table_of as comparison_table
 from benchmarks.gate import GateCost, measure_gate
 from benchmarks.large import measure_large, plot_of, table_of
 from benchmarks.load import History, measure_load, print_load
@@ -48,6 +50,9 @@ def main() -> None:
         return
     if arguments.scale:
         _measure_large(arguments)
+        return
+    if arguments.comparison:
+        _compare(arguments)
         return
     root = Path(arguments.home or tempfile.mkdtemp(prefix="oneledger-bench-"))
     console.print(f"data under {root}; memory limit {arguments.memory_limit}")
@@ -128,6 +133,33 @@ def _measure_large(arguments: argparse.Namespace) -> None:
         Path(arguments.output).write_text(json.dumps(cost.to_json(), indent=1) + "\n", "utf-8")
 
 
+def _compare(arguments: argparse.Namespace) -> None:
+    """All peers at the asked scales: table on standard output, plot and figures in files."""
+    root = Path(arguments.home or tempfile.mkdtemp(prefix="oneledger-bench-"))
+    limits = Limits(arguments.memory_limit, arguments.pandas_gib * 1024**3)
+    contenders: list[Contender] = []
+    try:
+        for scale in arguments.scales:
+            contenders += measure_comparison(
+                root / f"comparison-{scale}",
+                scale=scale,
+                first_day=arguments.first_day if scale < arguments.long_history_below else arguments.short_first_day,
+                last_day=arguments.last_day,
+                limits=limits,
+                say=console.print,
+            )
+            if not arguments.keep:
+                shutil.rmtree(root / f"comparison-{scale}")
+            print(comparison_table(contenders))
+    finally:
+        if not arguments.keep and not arguments.home:
+            shutil.rmtree(root, ignore_errors=True)
+    if arguments.plot:
+        write_plot(contenders, arguments.plot)
+    if arguments.output:
+        Path(arguments.output).write_text(json.dumps(to_json(contenders), indent=1) + "\n", "utf-8")
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
@@ -138,7 +170,6 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--history-days", type=int, default=72, help="with --scale: days of usage before the day")
     parser.add_argument("--no-plain", action="store_true", help="with --scale: leave the plain script out")
-    parser.add_argument("--plot", type=Path, help="with --scale: write the plot (SVG) to this file as well")
     parser.add_argument("--first-day", type=dt.date.fromisoformat, default=dt.date(2021, 1, 1))
     parser.add_argument("--last-day", type=dt.date.fromisoformat, default=dt.date(2022, 10, 31))
     parser.add_argument(
@@ -156,6 +187,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--pandas-rows", type=int, default=5_000_000, help="rows of it that pandas is given")
     parser.add_argument("--tracing", type=Path, help="only traces, in this installation (its ONELEDGER_HOME)")
     parser.add_argument("--pages", type=Path, help="only the pages, over this installation (its ONELEDGER_HOME)")
+    parser.add_argument("--comparison", action="store_true", help="only the peers: plain SQL, pandas, SQLMesh")
+    parser.add_argument("--plot", type=Path, help="with --comparison or --scale: draw it into this SVG file")
+    parser.add_argument("--pandas-gib", type=int, default=16, help="with --comparison: what pandas may allocate")
     parser.add_argument("--load", type=Path, help="only users on the pages beside nights, in this installation; "
                         "built there when there is none")  # fmt: skip
     parser.add_argument("--load-scale", type=int, default=1, help="scale of that city")

@@ -18,7 +18,7 @@ from oneledger.web.navigation import NAVIGATION
 # Of a city's users most only read; auditors also trace, engineers decide.
 _ROLES = (("viewer", 7), ("auditor", 2), ("engineer", 1))
 _OF_A_KIND = 25
-_TRACES = 20
+_TRACES = 10
 _TABLE_PAGES = 4
 _SEED = 20221031
 _TRACE = "/lineage/trace"
@@ -65,7 +65,8 @@ def find_addresses(clients: dict[str, httpx.Client], say: Callable[[str], None])
             parts = urlsplit(link)
             # An older version may be gone by the time that somebody looks at it; people read the current one.
             if is_page(link, address) and not {"lang", "version"} & {name for name, _ in parse_qsl(parts.query)}:
-                found[kind_of(link.removeprefix(address))].add(link.removeprefix(address))
+                shown = parts.path + (f"?{parts.query}" if parts.query else "")
+                found[kind_of(shown)].add(shown)
     draw = random.Random(_SEED)  # noqa: S311 - which of the links are taken is no secret
     by_kind = {kind: draw.sample(sorted(paths), min(_OF_A_KIND, len(paths))) for kind, paths in sorted(found.items())}
     traces = [path for kind, paths in by_kind.items() if kind.startswith(_TRACE) for path in paths[:2]][:_TRACES]

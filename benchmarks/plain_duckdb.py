@@ -1,11 +1,15 @@
 """What somebody would write by hand: the portals' daily files to the monthly usage mart, in plain DuckDB SQL.
 
 No landing, no quarantine, no row identity, no checks, no versions. It is the yardstick of ``make bench``:
-the same files, the same machine, the same run, the same result (the bench compares the two marts).
+the same files, the same machine, the same run, the same result (the bench compares the two marts). As a script:
+
+    python -m benchmarks.plain_duckdb all DROPS DATABASE 4GB
+    python -m benchmarks.plain_duckdb day DROPS DATABASE 4GB 20221031
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -115,3 +119,16 @@ def _files(folder: Path, day: str = "") -> Sequence[str]:
 def _count(con: duckdb.DuckDBPyConnection) -> int:
     row = con.execute("select count(*) from usage").fetchone()
     return int(row[0]) if row else 0
+
+
+def main(arguments: list[str]) -> None:
+    """Run one of the two scripts above."""
+    how, drops, database, memory_limit, *day = arguments
+    if how == "day":
+        add_one_day(Path(drops), Path(database), day[0], memory_limit)
+    else:
+        build_from_all_files(Path(drops), Path(database), memory_limit)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -33,15 +34,32 @@ def oneledger(*arguments: str) -> list[str]:
     return [str(Path(sys.executable).with_name("oneledger")), *arguments]
 
 
-def measure(command: list[str], environment: Mapping[str, str]) -> Measured:
+def measure(
+    command: list[str], environment: Mapping[str, str], *, folder: Path | None = None, most_bytes: int | None = None
+) -> Measured:
     """Run ``command`` to its end.
+
+    Args:
+        folder: where it runs; here unless said.
+        most_bytes: what it may allocate (``RLIMIT_DATA``); it fails beyond.
 
     Raises:
         CommandFailedError: it ended with another code than 0.
     """
     started = time.perf_counter()
+
+    def limit() -> None:
+        if most_bytes is not None:
+            resource.setrlimit(resource.RLIMIT_DATA, (most_bytes, most_bytes))
+
     with subprocess.Popen(
-        command, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=folder,
+        preexec_fn=limit,
     ) as process:
         peak = _PeakMemory(process.pid)
         output = process.communicate()[0]

@@ -17,13 +17,40 @@ case
 end
 {%- endmacro %}
 
-{# The same for a sum over days. `first_states` and `last_states` are the smallest and largest JSON text of the
-   days' absent values: when both say not applicable, all days between them that we tell apart do. #}
-{% macro state_of_summed_measure(measure) -%}
+{# All that adds up over the days of a month and is a whole number. #}
+{% macro summed_measures() -%}
+{{ return(added_measures() + [
+    'active_users_sum', 'active_users_days_count', 'provisioned_users_sum', 'provisioned_users_days_count',
+    'active_rate_days_count'
+]) }}
+{%- endmacro %}
+
+{# The measures of whose absence a month says what it means. #}
+{% macro measures_with_state() -%}
+{{ return(added_measures() + ['active_users_count']) }}
+{%- endmacro %}
+
+{# One bit a measure that does not apply to a row of admitted usage, the first measure the lowest bit. A number,
+   because the smallest of many texts is kept outside of what the database counts as its memory. #}
+{% macro not_applicable_mask(states='_missing_states') -%}
 case
-    when {{ measure }} is not null then 'reported'
-    when json_extract_string(first_states, '$.{{ measure }}') = 'not_applicable'
-        and json_extract_string(last_states, '$.{{ measure }}') = 'not_applicable' then 'not_applicable'
+    when {{ states }} like '%not_applicable%'
+        then
+            {% for measure in measures_with_state() -%}
+            case
+                when {{ states }} like '%"{{ measure }}":"not_applicable"%' then cast({{ 2 ** loop.index0 }} as bigint)
+                else cast(0 as bigint)
+            end{{ ' +' if not loop.last }}
+            {% endfor %}
+    else cast(0 as bigint)
+end
+{%- endmacro %}
+
+{# The state of a measure of a month: not_applicable when it applied on none of its days. #}
+{% macro state_of_summed_measure(measure, table='', value=none) -%}
+case
+    when {{ value or table ~ measure }} is not null then 'reported'
+    when ({{ table }}not_applicable_mask & {{ 2 ** measures_with_state().index(measure) }}) <> 0 then 'not_applicable'
     else 'missing'
 end
 {%- endmacro %}

@@ -95,7 +95,8 @@ def secrets_of(environment: Mapping[str, str]) -> set[str]:
             found.update(_of_connection(named[1], value))
             if "WEBHOOK" in named[1]:
                 # Robots have their token at the end of the path.
-                found.update(part for part in urlsplit(value).path.split("/") if len(part) >= _SHORTEST_IN_PATH)
+                parts = [part for part in urlsplit(value).path.split("/") if len(part) >= _SHORTEST_IN_PATH]
+                found.update([*parts, *map(unquote, parts)])
         elif _COMPOSITE.search(name):
             found.update(_of_composite(value))
         elif _SECRET_NAME.search(name):

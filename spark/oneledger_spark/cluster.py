@@ -21,7 +21,8 @@ _MASTER = "org.apache.spark.deploy.master.Master"
 _WORKER = "org.apache.spark.deploy.worker.Worker"
 _LOOPBACK = "127.0.0.1"
 _START_SECONDS = 180.0
-# Warnings of Spark say nothing about the marts, and there are thousands: Hive's names for types, sessions found open.
+# Warnings of Spark say nothing about the marts, and there are thousands: Hive's names for types, sessions found open;
+# its metastore calls it an error when `create schema if not exists` finds the schema.
 _LOG_SETTINGS = """rootLogger.level = error
 rootLogger.appenderRef.stderr.ref = console
 appender.console.type = Console
@@ -29,6 +30,8 @@ appender.console.name = console
 appender.console.target = SYSTEM_ERR
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n
+logger.metastore.name = org.apache.hadoop.hive.metastore.RetryingHMSHandler
+logger.metastore.level = off
 """
 
 

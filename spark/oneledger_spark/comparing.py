@@ -89,7 +89,7 @@ def _compare(connection: duckdb.DuckDBPyConnection, mart: Mart) -> Comparison:
         for name in sorted(types_here.keys() | types_there.keys())
         if types_here.get(name) != types_there.get(name)
     ]
-    counts = [_count(connection, f"from {relation}") for relation in (here, there)]
+    rows_here, rows_there = (_count(connection, f"from {relation}") for relation in (here, there))
     shared = [name for name in types_here if name in types_there]
     listed = _quoted(shared)
     connection.execute(f"create or replace temp table only_here as {_left_over(listed, here, there)}")
@@ -106,7 +106,7 @@ def _compare(connection: duckdb.DuckDBPyConnection, mart: Mart) -> Comparison:
             for name in shared
             if _count(connection, f"from ({_left_over(_quoted([name]), 'only_here', 'only_there')})")
         ]
-    return Comparison(mart.shown, *counts, missing, extra, last_bits, largest, tuple(different))
+    return Comparison(mart.shown, rows_here, rows_there, missing, extra, last_bits, largest, tuple(different))
 
 
 def _left_over(listed: str, first: str, second: str) -> str:

@@ -6,6 +6,8 @@ Which of two meanings ``a - b`` has depends on types. The project's grammar of n
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlglot import exp
 
 SAME_IN_SPARK = {"add_months", "date_sub", "date_add", "datediff", "weekday", "unix_micros", "try_to_timestamp"}
@@ -14,7 +16,7 @@ SAME_IN_SPARK = {"add_months", "date_sub", "date_add", "datediff", "weekday", "u
 _FORMAT = {"%Y": "yyyy", "%m": "M", "%d": "d", "%H": "H", "%M": "m", "%S": "s"}
 
 
-def is_date(node: exp.Expression | None) -> bool:
+def is_date(node: exp.Expr | None) -> bool:
     """Whether an expression is a date, by the names of its columns and by what its functions give."""
     if isinstance(node, exp.Paren | exp.Min | exp.Max | exp.AnyValue | exp.IgnoreNulls | exp.Filter):
         return is_date(node.this)
@@ -31,7 +33,7 @@ def is_date(node: exp.Expression | None) -> bool:
     return False
 
 
-def subtracted(node: exp.Expression) -> exp.Expression | None:
+def subtracted(node: exp.Expr) -> exp.Expr | None:
     """``date - date`` is a number of days, ``date - number`` a date; intervals stay as they are."""
     left, right = node.this, node.expression
     if _is_call(right, "to_months", "to_days"):
@@ -44,7 +46,7 @@ def subtracted(node: exp.Expression) -> exp.Expression | None:
     return _call("date_sub", left, exp.cast(right.copy(), "int"))
 
 
-def added(node: exp.Expression) -> exp.Expression | None:
+def added(node: exp.Expr) -> exp.Expr | None:
     left, right = node.this, node.expression
     if _is_call(right, "to_months", "to_days"):
         return _moved(left, right, sign=1)
@@ -53,7 +55,7 @@ def added(node: exp.Expression) -> exp.Expression | None:
     return _call("date_add", left, exp.cast(right.copy(), "int"))
 
 
-def date_difference(node: exp.Expression) -> exp.Expression | None:
+def date_difference(node: exp.Expr) -> exp.Expr | None:
     """``date_diff`` counts the boundaries between two days or months, not whole units that have passed."""
     later, earlier, unit = node.this, node.expression, node.text("unit").lower()
     if unit == "day":
@@ -63,7 +65,7 @@ def date_difference(node: exp.Expression) -> exp.Expression | None:
     return None
 
 
-def called(node: exp.Expression) -> exp.Expression | None:
+def called(node: exp.Expr) -> exp.Expr | None:
     """Functions that sqlglot passes on under DuckDB's name."""
     name, arguments = node.name.lower(), node.expressions
     if name == "date_sub" and isinstance(arguments[0], exp.Literal) and arguments[0].name == "month":
@@ -76,24 +78,24 @@ def called(node: exp.Expression) -> exp.Expression | None:
     return None
 
 
-def series(node: exp.Expression) -> exp.Expression:
+def series(node: exp.Expr) -> exp.Expr:
     """A series that ends before it starts is empty; Spark's ``sequence`` would refuse it."""
     is_some = exp.LTE(this=node.args["start"].copy(), expression=node.args["end"].copy())
     return exp.Case().when(is_some, node.copy())
 
 
-def iso_weekday(node: exp.Expression) -> exp.Expression:
+def iso_weekday(node: exp.Expr) -> exp.Expr:
     """Monday 1 to Sunday 7. sqlglot's own rendering for Spark counts from Sunday."""
     return exp.paren(exp.Add(this=_call("weekday", node.this), expression=exp.Literal.number(1)))
 
 
-def _months_between(earlier: exp.Expression, later: exp.Expression) -> exp.Expression:
+def _months_between(earlier: exp.Expr, later: exp.Expr) -> exp.Expr:
     years = exp.paren(exp.Sub(this=exp.Year(this=later.copy()), expression=exp.Year(this=earlier.copy())))
     months = exp.Sub(this=exp.Month(this=later.copy()), expression=exp.Month(this=earlier.copy()))
     return exp.Add(this=exp.Mul(this=years, expression=exp.Literal.number(12)), expression=months)
 
 
-def _whole_months(earlier: exp.Expression, later: exp.Expression) -> exp.Expression:
+def _whole_months(earlier: exp.Expr, later: exp.Expr) -> exp.Expr:
     """The most months that can be added to ``earlier`` without passing ``later``; the end of a month is clipped."""
     counted = _months_between(earlier, later)
     passes = exp.GT(this=_call("add_months", earlier, counted), expression=later.copy())
@@ -101,8 +103,8 @@ def _whole_months(earlier: exp.Expression, later: exp.Expression) -> exp.Express
     return exp.cast(exp.paren(exp.Sub(this=counted.copy(), expression=too_many)), "bigint")
 
 
-def _moved(start: exp.Expression, step: exp.Expression, sign: int) -> exp.Expression:
-    count: exp.Expression = exp.cast(step.expressions[0].copy(), "int")
+def _moved(start: exp.Expr, step: exp.Expr, sign: int) -> exp.Expr:
+    count: exp.Expr = exp.cast(step.expressions[0].copy(), "int")
     if sign < 0:
         count = exp.Neg(this=count)
     return _call("add_months" if step.name.lower() == "to_months" else "date_add", start, count)
@@ -120,15 +122,15 @@ def _pattern(strptime_format: str) -> str:
     return pattern
 
 
-def _is_call(node: exp.Expression, *names: str) -> bool:
+def _is_call(node: exp.Expr, *names: str) -> bool:
     return isinstance(node, exp.Anonymous) and node.name.lower() in names
 
 
-def _call(name: str, *arguments: exp.Expression) -> exp.Anonymous:
+def _call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     return exp.Anonymous(this=name, expressions=[argument.copy() for argument in arguments])
 
 
-RULES = {
+RULES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr | None]] = {
     exp.Sub: subtracted,
     exp.Add: added,
     exp.DateDiff: date_difference,

@@ -8,7 +8,7 @@ place; the innermost nodes come first. Literals are never touched: SQL that a ma
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
@@ -16,15 +16,15 @@ from sqlglot.errors import SqlglotError
 
 from oneledger_spark import dates, lists, numbers, rows
 
-Rule = Callable[[exp.Expression], exp.Expression | None]
+Rule = Callable[[exp.Expr], exp.Expr | None]
 
 
-def _called(node: exp.Expression) -> exp.Expression | None:
+def _called(node: exp.Expr) -> exp.Expr | None:
     """A function that sqlglot passes on under DuckDB's name: the first rule that knows it."""
     return dates.called(node) or lists.called(node) or numbers.called(node)
 
 
-RULES: dict[type[exp.Expression], Rule] = {
+RULES: Mapping[type[exp.Expr], Rule] = {
     **dates.RULES,
     **lists.RULES,
     **numbers.RULES,
@@ -70,7 +70,7 @@ def in_spark_type(data_type: str) -> str:
     return kind.sql(dialect="spark").lower()
 
 
-def _ruled(tree: exp.Expression) -> exp.Expression:
+def _ruled(tree: exp.Expr) -> exp.Expr:
     for node in reversed(list(tree.walk(bfs=True))):
         rule = RULES.get(type(node))
         if rule is None:
@@ -85,7 +85,7 @@ def _ruled(tree: exp.Expression) -> exp.Expression:
     return tree
 
 
-def _refuse_what_stays(tree: exp.Expression) -> None:
+def _refuse_what_stays(tree: exp.Expr) -> None:
     """A function that neither sqlglot nor a rule knows would be sent to Spark under DuckDB's name."""
     unknown = sorted(
         {node.name.lower() for node in tree.find_all(exp.Anonymous)}

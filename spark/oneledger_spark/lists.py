@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlglot import exp
 
 SAME_IN_SPARK = {
@@ -12,7 +14,7 @@ SAME_IN_SPARK = {
 _VALUE = "listed"
 
 
-def chosen_by_most(node: exp.Expression) -> exp.Expression:
+def chosen_by_most(node: exp.Expr) -> exp.Expr:
     """``arg_max`` passes over rows without a value; Spark's ``max_by`` takes them."""
     found = exp.Anonymous(this="max_by", expressions=[node.this.copy(), node.expression.copy()])
     return exp.Filter(
@@ -20,7 +22,7 @@ def chosen_by_most(node: exp.Expression) -> exp.Expression:
     )
 
 
-def ordered(node: exp.Expression) -> exp.Expression | None:
+def ordered(node: exp.Expr) -> exp.Expr | None:
     """``list``, ``first``, ``last`` and ``any_value`` of rows in an order; a filter around them is dealt with first."""
     if isinstance(node, exp.IgnoreNulls) and isinstance(node.this, exp.AnyValue) and not node.find(exp.Order):
         # sqlglot would write `ignore nulls` before a filter, where Spark wants it behind.
@@ -30,7 +32,7 @@ def ordered(node: exp.Expression) -> exp.Expression | None:
     return _ordered(node, None)
 
 
-def filtered(node: exp.Expression) -> exp.Expression | None:
+def filtered(node: exp.Expr) -> exp.Expr | None:
     """An aggregate in an order takes its filter along; two filters of one aggregate become one."""
     of, condition = node.this, node.expression.this
     if isinstance(of, exp.Filter):
@@ -39,7 +41,7 @@ def filtered(node: exp.Expression) -> exp.Expression | None:
     return _ordered(of, condition)
 
 
-def _ordered(node: exp.Expression, condition: exp.Expression | None) -> exp.Expression | None:
+def _ordered(node: exp.Expr, condition: exp.Expr | None) -> exp.Expr | None:
     kind = node.this if isinstance(node, exp.IgnoreNulls) else node
     if not isinstance(kind, exp.ArrayAgg | exp.First | exp.Last | exp.AnyValue) or not isinstance(kind.this, exp.Order):
         return None
@@ -57,7 +59,7 @@ def _ordered(node: exp.Expression, condition: exp.Expression | None) -> exp.Expr
     return exp.Anonymous(this="get", expressions=[_in_order(rows, condition), _number(0)])
 
 
-def windowed(node: exp.Expression) -> exp.Expression | None:
+def windowed(node: exp.Expr) -> exp.Expr | None:
     """Spark counts no distinct values in a window; it can collect the set of them there."""
     counted = node.this
     if not isinstance(counted, exp.Count) or not isinstance(counted.this, exp.Distinct):
@@ -67,7 +69,7 @@ def windowed(node: exp.Expression) -> exp.Expression | None:
     return exp.cast(exp.ArraySize(this=window), "bigint")
 
 
-def called(node: exp.Expression) -> exp.Expression | None:
+def called(node: exp.Expr) -> exp.Expr | None:
     name, arguments = node.name.lower(), [argument.copy() for argument in node.expressions]
     if name == "list_intersect":
         return exp.Anonymous(this="array_intersect", expressions=arguments)
@@ -84,13 +86,11 @@ def called(node: exp.Expression) -> exp.Expression | None:
     return None
 
 
-def _in_order(ordered: exp.Order, condition: exp.Expression | None) -> exp.Expression:
+def _in_order(ordered: exp.Order, condition: exp.Expr | None) -> exp.Expr:
     """The list of ``x`` sorted by its keys: pairs of keys and value are collected, sorted, and the value taken out."""
     keys = ordered.expressions
     fields = [exp.alias_(key.this.copy(), f"key_{number}") for number, key in enumerate(keys)]
-    pairs: exp.Expression = exp.ArrayAgg(
-        this=exp.Struct(expressions=[*fields, exp.alias_(ordered.this.copy(), _VALUE)])
-    )
+    pairs: exp.Expr = exp.ArrayAgg(this=exp.Struct(expressions=[*fields, exp.alias_(ordered.this.copy(), _VALUE)]))
     if condition is not None:
         pairs = exp.Filter(this=pairs, expression=exp.Where(this=condition.copy()))
     compared = exp.Case()
@@ -112,15 +112,15 @@ def _in_order(ordered: exp.Order, condition: exp.Expression | None) -> exp.Expre
     return exp.Anonymous(this="transform", expressions=[in_order, taken])
 
 
-def _is_there(node: exp.Expression) -> exp.Expression:
+def _is_there(node: exp.Expr) -> exp.Expr:
     return exp.Not(this=exp.Is(this=node.copy(), expression=exp.null()))
 
 
-def _number(value: int) -> exp.Expression:
+def _number(value: int) -> exp.Expr:
     return exp.Literal.number(value) if value >= 0 else exp.Neg(this=exp.Literal.number(-value))
 
 
-RULES = {
+RULES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr | None]] = {
     exp.ArgMax: chosen_by_most,
     exp.ArrayAgg: ordered,
     exp.First: ordered,

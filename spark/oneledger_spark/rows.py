@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlglot import exp
 
 _ITEM = "unnested_{}"
@@ -23,7 +25,7 @@ def bring_unnested_lists_beside(select: exp.Select) -> None:
     names = [_ITEM.format(number) for number in range(1, len(lists) + 1)]
     for node, name in zip(found, names, strict=True):
         node.replace(exp.column(name))
-    generator: exp.Expression = exp.Explode(this=lists[0])
+    generator: exp.Expr = exp.Explode(this=lists[0])
     if len(lists) > 1:
         generator = exp.Inline(this=exp.Anonymous(this="arrays_zip", expressions=lists))
     columns = exp.TableAlias(this=exp.to_identifier("unnested"), columns=[exp.to_identifier(name) for name in names])
@@ -33,7 +35,7 @@ def bring_unnested_lists_beside(select: exp.Select) -> None:
         select.append("laterals", exp.Lateral(this=generator, view=True, alias=columns))
 
 
-def unpivoted(node: exp.Expression) -> exp.Expression | None:
+def unpivoted(node: exp.Expr) -> exp.Expr | None:
     """``unpivot (query) on a, b into name n value v``: one row for each of the columns that is not null."""
     into = node.args.get("into")
     if not node.args.get("unpivot") or into is None or not isinstance(node.this, exp.Subquery):
@@ -45,15 +47,16 @@ def unpivoted(node: exp.Expression) -> exp.Expression | None:
     return exp.select("*").from_(rows)
 
 
-def _is_shown(node: exp.Expression, select: exp.Select) -> bool:
+def _is_shown(node: exp.Expr, select: exp.Select) -> bool:
     """Whether a node stands in the select list, not in a clause behind it."""
-    while node.parent is not select:
-        node = node.parent
-    return node.arg_key == "expressions"
+    outermost: exp.Expr | None = node
+    while outermost is not None and outermost.parent is not select:
+        outermost = outermost.parent
+    return outermost is not None and outermost.arg_key == "expressions"
 
 
 def _is_recursive(node: exp.Explode) -> bool:
     return any(isinstance(option, exp.PropertyEQ) and option.name == "recursive" for option in node.expressions)
 
 
-RULES = {exp.Pivot: unpivoted}
+RULES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr | None]] = {exp.Pivot: unpivoted}

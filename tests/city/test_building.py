@@ -118,6 +118,32 @@ def test_large_scales_are_written_in_parts_of_one_day(
     assert {name: parts[name] for name in names} == {name: known[name] for name in names}
 
 
+def test_a_large_build_that_was_interrupted_goes_on_behind_the_files_that_are_whole(
+    short_city: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oneledger.city.drop_files.ROWS_PER_STEP", 300)
+    city_dir = build(tmp_path, first=FIRST, last=EVE)
+    name = "drops/zheliban/zheliban_usage_20221101.csv.gz"
+    for suffix in ("", ".ctl"):
+        (city_dir / (name + suffix)).write_bytes((short_city / (name + suffix)).read_bytes())
+    there = (city_dir / name).stat().st_mtime_ns
+    build(tmp_path, first=FIRST, last=LAST)
+    assert (city_dir / name).stat().st_mtime_ns == there
+    assert {path.name for path in (city_dir / "drops" / "zhezhengding").iterdir()} == {
+        path.name for path in (short_city / "drops" / "zhezhengding").iterdir()
+    }
+    assert require_manifest(city_dir).rows["drops.zheliban"] == require_manifest(short_city).rows["drops.zheliban"]
+
+
+def test_interface_calls_can_begin_later_than_usage(tmp_path: Path) -> None:
+    city_dir = build(tmp_path, first=FIRST, last=EVE, calls_from=LAST)
+    assert require_manifest(city_dir).rows["irs.interface-calls"] == 0
+    build(tmp_path, first=FIRST, last=LAST)
+    with duckdb.connect() as con:
+        days = con.execute(f"select distinct \"date\" from '{city_dir}/irs/interface-calls/*.parquet'").fetchall()
+    assert days == [(LAST.isoformat(),)]
+
+
 def test_usage_can_begin_later_than_the_city(tmp_path: Path) -> None:
     city_dir = build(tmp_path, first=D(2022, 10, 1), last=D(2022, 10, 31), usage_from=D(2022, 10, 31))
     assert [path.name for path in sorted((city_dir / "drops" / "zheliban").glob("*.gz"))] == [
@@ -184,6 +210,7 @@ def test_money_is_released_after_its_ledger_and_spent_after_it_arrived(reference
         ({"first": D(2022, 2, 1), "last": D(2022, 1, 1)}, "lies after"),
         ({"first": D(2020, 1, 1)}, "begins on"),
         ({"usage_from": D(2023, 1, 1)}, "outside"),
+        ({"calls_from": D(2021, 1, 1)}, "--calls-from 2021-01-01 lies before"),
         ({"project_library": "postgresql://nobody:none@127.0.0.1:1/none"}, "--project-library"),
     ],
 )

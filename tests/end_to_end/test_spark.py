@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import duckdb
+import psutil
 import pytest
 
 from .conftest import Installation
@@ -41,3 +42,6 @@ def test_every_mart_of_spark_on_two_workers_is_duckdbs_row_for_row(reference_cit
     assert set(compared) == {row[0] for row in built}
     assert compared["marts.fct_app_usage_day"] > 1_000_000
     assert compared["evaluation.app_stars"] >= 198
+
+    folder = str(reference_city.home / "spark" / "cluster")
+    assert [process.pid for process in psutil.process_iter(["cmdline"]) if folder in str(process.info["cmdline"])] == []

@@ -109,7 +109,12 @@ def test_a_night_is_published_repeated_stopped_by_a_gate_and_mended(
     assert len(list_versions(settings)) == 1
 
     deliver(drops, LAST_DAY, apps=3)
-    stopped = run(settings, ["clinic"])
+    said: list[Progress] = []
+    stopped = run(settings, ["clinic"], progress=said.append)
+    judging = next(one for one in said if one.step == "gate_sources")
+    assert judging.step_seconds_left is not None
+    assert judging.run_seconds_left is not None
+    assert judging.run_seconds_left > judging.step_seconds_left > 0
     assert stopped.verdict == "not_published"
     assert "20221031: 3 rows, median 20" in stopped.problem
     assert "某区卫健局" in stopped.remedy

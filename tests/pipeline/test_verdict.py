@@ -44,3 +44,12 @@ def test_a_run_that_never_published_is_not_published() -> None:
 def test_what_is_missing_names_source_and_reason() -> None:
     failed = record("extract", "failed", "finance", entity="spending", message="no such folder")
     assert what_is_missing([*PUBLISHED, failed]) == ["finance.spending: no such folder"]
+
+
+def test_each_refused_file_of_one_entity_is_told() -> None:
+    refused = [
+        record("load_raw", "failed", "zheliban", message=f"{name} is cut off", detail={"files": [name]})
+        for name in ("a.csv.gz", "b.csv.gz")
+    ]
+    again = record("load_raw", "failed", "zheliban", message="b.csv.gz is empty", detail={"files": ["b.csv.gz"]})
+    assert what_is_missing([*refused, again]) == ["zheliban: a.csv.gz is cut off", "zheliban: b.csv.gz is empty"]

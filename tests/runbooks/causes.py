@@ -16,7 +16,6 @@ from pathlib import Path
 import duckdb
 
 from oneledger.city.breaking import break_city, mend_city
-from oneledger.settings import Settings
 from tests.faults.rounds import LAST
 
 from .commands import Shell
@@ -208,7 +207,3 @@ SINGLE: dict[str, Cause] = {
     "warehouse-damaged": a_damaged_warehouse,
     "restore-from-backup": nothing,
 }
-
-
-def settings_of(shell: Shell) -> Settings:
-    return Settings(home=home_of(shell), project_root=checkout_of(shell))

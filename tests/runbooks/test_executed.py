@@ -1,8 +1,8 @@
 """What the pages say to type is typed, on an installation in which just that failure was caused.
 
 After a good night two nights cause what comes from sources and gates, many pages a night; then each remaining page is
-carried out on the installation that the one before left well. What "What you see" shows must be seen, "What to do" must work, and
-afterwards "How to know it's mended" must hold. To leave pages out while writing one: RUNBOOKS=page,page.
+carried out on the installation that the one before left well. What the page shows must be seen, what it says to do must
+work, and afterwards what it says about how to know must hold. RUNBOOKS=page,page chooses single pages.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import pytest
 
 from oneledger.runbooks import PAGES
-from oneledger.runbooks.pages import Runbook, read_page
+from oneledger.runbooks.pages import Block, Runbook, read_page
 
 from .causes import SINGLE, home_of
 from .commands import Shell, problems_of
@@ -56,8 +56,6 @@ def test_a_page_of_its_own(shell: Shell, name: str) -> None:
 
 
 def shell_run_that_fails(shell: Shell) -> None:
-    from oneledger.runbooks.pages import Block
-
     code, said = shell.execute(Block("bash", "oneledger run"))
     assert code == 1, said
 

@@ -19,7 +19,7 @@ MARKUP = ["[red]", "[/red]", "[/]", "[link=http://example.invalid]x[/link]", "[b
 def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     stream = io.StringIO()
     for name in ("console", "errors"):
-        monkeypatch.setattr(output, name, Console(file=stream, width=20_000, highlight=False, color_system="truecolor",
+        monkeypatch.setattr(output, name, Console(file=stream, width=20_000, highlight=False, color_system=None,
                                                   force_terminal=False))  # fmt: skip
     return stream
 

@@ -33,6 +33,12 @@ from oneledger_spark.dialect import TranslationError, in_spark_sql, in_spark_typ
             "ELSE CAST(measured_value AS STRING) END || 'x'",
         ),
         ("select visitors_count || 'x' as d from t", "visitors_count || 'x'"),
+        (
+            "select cast(rule.value as integer) as d from t as rule",
+            "CASE WHEN typeof(rule.value) = 'double' THEN CAST(rint(rule.value) AS INT) "
+            "ELSE CAST(rule.value AS INT) END",
+        ),
+        ("select cast(is_late as integer) as d from t", "SELECT CAST(is_late AS INT) AS d"),
         # Lists: len is the size of a list, length that of a text.
         ("select len(a) as d from t", "SIZE(a)"),
         ("select length(a) as d from t", "LENGTH(a)"),

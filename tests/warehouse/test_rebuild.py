@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pytest
+
+from oneledger.settings import ConfigurationError
 from oneledger.warehouse.rebuild import rebuild
 from tests.warehouse.conftest import Installation, usage
 
@@ -37,3 +40,21 @@ def test_a_rebuild_gives_what_stood_before_and_keeps_since_when_a_check_fails(in
         "warehouse.duckdb",
         "writer.lock",
     ]
+
+
+def test_a_warehouse_that_cannot_be_opened_says_what_to_do_and_is_made_again(installation: Installation) -> None:
+    installation.deliver("portal", "usage", "20220601", [usage("A", "1"), usage("B", "2")])
+    installation.admit()
+    before = [installation.rows(query) for query in CONTENT]
+    path = installation.settings.warehouse_path
+    path.write_bytes(b"the disk wrote something else here\n" * 400)
+    with pytest.raises(ConfigurationError, match=r"rebuild --from-landing.*warehouse-damaged"):
+        installation.rows(CONTENT[0])
+    told: list[str] = []
+    rebuild(
+        installation.settings, installation.catalogue, "r2", from_landing=False, builds_models=False,
+        progress=told.append,
+    )  # fmt: skip
+    assert [installation.rows(query) for query in CONTENT] == before
+    assert path.with_name("warehouse.damaged.duckdb").read_bytes().startswith(b"the disk wrote")
+    assert any("warehouse.damaged.duckdb" in line for line in told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import re
 import shutil
@@ -12,9 +13,11 @@ import duckdb
 import pytest
 import yaml
 
+from oneledger.evaluation import deciding
 from oneledger.evaluation.diffing import diff
 from oneledger.evaluation.runs import find_run
 from oneledger.evaluation.simulating import simulate
+from oneledger.locks.register import DECISION
 from oneledger.settings import Settings
 from tests.evaluation.story import Story, settings_of
 
@@ -171,6 +174,20 @@ def test_a_second_decision_is_told_that_somebody_decided_meanwhile(decidable: Se
     answer = client.post(f"/evaluation/runs/{story.ruled}/decision", data={**form, "decision": "confirm"})
     assert answer.status_code == 409
     assert "规则未经批准" in answer.text
+
+
+def test_a_decision_while_another_is_being_sealed_waits_and_then_says_who_is_at_it_and_decides_nothing(
+    decidable: Settings, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deciding, "DECISION", dataclasses.replace(DECISION, wait_seconds=0.1))
+    form = {"decision": "reject", "name": "李强", "reason": "规则未经批准"}
+    with DECISION.held(decidable, run_id="theirs", step="confirm"):
+        client = client_of(app_over(decidable), "engineer")
+        answer = client.post(f"/evaluation/runs/{story.ruled}/decision", data=form)
+    assert answer.status_code == 409
+    assert "run theirs, step confirm" in answer.text
+    assert str(decidable.home) not in answer.text
+    assert find_run(decidable, story.ruled).state == "draft"
 
 
 def test_a_draft_that_would_replace_a_result_unsaid_is_refused(decidable: Settings, story: Story) -> None:

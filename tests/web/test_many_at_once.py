@@ -23,7 +23,7 @@ from tests.evaluation.story import Story, settings_of
 from tests.web.conftest import ROLES, TOKENS, app_over
 
 PEOPLE = 50
-ROUNDS = 3
+ROUNDS = 2
 _SHOWN = re.compile(r"(?:版本|version) <code>([^<]+)</code>")
 
 

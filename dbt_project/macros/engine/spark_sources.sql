@@ -3,9 +3,11 @@
 {% macro prepare_spark(folder) -%}
     {%- do run_query("create schema if not exists engine") -%}
     {%- do run_query(spark_text_of_double()) -%}
+    {%- for schema in graph.sources.values() | map(attribute='schema') | unique -%}
+        {%- do run_query("create schema if not exists " ~ schema) -%}
+    {%- endfor -%}
     {%- for table in graph.sources.values() -%}
         {%- set relation = table.schema ~ '.' ~ adapter.quote(table.identifier) -%}
-        {%- do run_query("create schema if not exists " ~ table.schema) -%}
         {%- do run_query("drop table if exists " ~ relation) -%}
         {%- do run_query(
             "create table " ~ relation ~ " using parquet location '" ~ folder ~ "/" ~ table.schema ~ "/"

@@ -80,7 +80,7 @@ class LockHolder:
         command = f"`{self.command}`, " if self.command else ""
         user = f" of user {self.user}" if self.user else ""
         return (
-            f"{command}run {self.run_id}, step {self.step} (process {self.pid}{user} on {self.host}, "
+            f"run {self.run_id}, step {self.step} ({command}process {self.pid}{user} on {self.host}, "
             f"{self.alive_words}) since {self.since_in_city} {CITY_TIMEZONE.key}"
         )
 

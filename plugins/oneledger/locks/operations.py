@@ -87,8 +87,8 @@ READERS = (
     "findings show", "lineage check", "lineage page", "lineage show", "lineage uses", "metrics list", "metrics query",
     "metrics show", "notices", "open-data export", "open-data list", "quarantine export", "quarantine list",
     "quarantine releases", "quarantine show", "query", "reconcile", "replay", "report list", "restatement",
-    "retention plan", "retention unpin", "rules check", "runs", "runs show", "simulate", "status", "trace", "versions",
-    "versions show", "web",
+    "retention plan", "retention unpin", "rules check", "runbook", "runs", "runs show", "simulate", "status", "trace",
+    "versions", "versions show", "web",
 )  # fmt: skip
 # Of these locks the second takes its turn within seconds; they keep nobody apart for long.
 SHORT = (LEDGER, EVENTS)

@@ -139,7 +139,10 @@ _RUNS: dict[str, tuple[str, ...]] = {
     ),
     "warnings-only": ("verdict:good_with_warnings",),
     "run-was-killed": ("situation:killed",),
-    "somebody-else-writes": ("refusal:WriterBusyError", "refusal:SourceBusyError", "doctor:lock"),
+    "somebody-else-writes": (
+        "refusal:WriterBusyError", "refusal:SourceBusyError", "refusal:BusyError", "refusal:WarehouseOpenError",
+        "doctor:lock",
+    ),
     "models-do-not-build": ("step:build_models", "doctor:dbt"),
     "disk-full": ("situation:disk_full", "doctor:disk"),
     "out-of-memory": ("situation:out_of_memory",),
@@ -191,9 +194,11 @@ GROUPS: tuple[tuple[str, str, dict[str, tuple[str, ...]]], ...] = (
 PAGES: dict[str, tuple[str, ...]] = {page: codes for _, _, pages in GROUPS for page, codes in pages.items()}
 
 _PAGE_OF = {code: page for page, codes in PAGES.items() for code in codes}
-# What a code of this kind leads to when it has no page of its own: a rule or check that a city added.
+# What a code of this kind leads to when it has no page of its own: a rule or check that a city added, or what an older
+# version or record tells of.
 _PAGE_OF_KIND = {
     "row": "rows-held-back", "door": "published-with-parts-withheld", "check": "not-published", "page": "page-says-no",
+    "withheld": "published-with-parts-withheld", "step": "not-published", "refusal": "configuration-wrong",
 }  # fmt: skip
 
 

@@ -14,13 +14,7 @@ with usage as (
         provisioned_users_mean,
         active_rate_sum / nullif(active_rate_days_count, 0) as active_rate_mean,
         active_rate_days_count,
-        case
-            when active_users_mean is not null then 'reported'
-            when
-                json_extract_string(first_states, '$.active_users_count') = 'not_applicable'
-                and json_extract_string(last_states, '$.active_users_count') = 'not_applicable' then 'not_applicable'
-            else 'missing'
-        end as active_users_state
+        {{ state_of_summed_measure('active_users_count', value='active_users_mean') }} as active_users_state
     from {{ ref('int_app_usage_month') }}
     where module_id = ''
 ),

@@ -10,7 +10,7 @@ select
     {% for measure in ['page_views_count', 'visitors_count', 'starts_count', 'completions_count', 'impressions_count',
         'clicks_count'] -%}
     usage.{{ measure }},
-    {{ state_of_summed_measure('usage.' ~ measure) | replace('$.usage.', '$.') }}
+    {{ state_of_summed_measure(measure, 'usage.') }}
         as {{ measure | replace('_count', '_state') }},
     {% endfor -%}
     cast(bit_count(usage.reported_days_mask) as bigint) as days_reported_count

@@ -35,8 +35,9 @@ had it.
 | gate | it is taken, and a check of a gate speaks |
 | reconcile | it is taken, and the published figures no longer come out |
 
-The last column is what the outcome's remedy says in Chinese; it says the same in English, with names and numbers. Each has
-a [runbook](runbooks/README.md), found by the name of its decision, rule or check: `oneledger runbook truncated_file`.
+The last column is what the outcome's remedy says in Chinese; it says the same in English, with names and numbers.
+Each has a [runbook](runbooks/README.md), found by the name of its decision, rule or check: `oneledger runbook
+truncated_file`.
 
 What is decided can be changed for each source where the catalogue gives a choice:
 [sources.md](sources.md#decisions-at-the-door). After an API mended records without marking them as changed, ask for
