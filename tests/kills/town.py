@@ -373,6 +373,7 @@ class Registry:
 
     def start(self) -> None:
         """Serve until ``stop``: at the address of before, or at another one when somebody else took that meanwhile."""
+        self.stop()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.kills.town", str(self._town.registry_day), self._port],
             stdout=subprocess.PIPE,
