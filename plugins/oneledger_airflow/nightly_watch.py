@@ -137,6 +137,8 @@ def follow(
             try:
                 tasks = _tasks(airflow, nightly)
             except (httpx.TransportError, httpx.HTTPStatusError) as error:
+                if isinstance(error, httpx.HTTPStatusError) and not error.response.is_server_error:
+                    raise
                 # The API server was killed and is being started anew; tasks go on meanwhile.
                 note(f"Airflow's API does not answer: {error}")
                 time.sleep(1)

@@ -122,7 +122,7 @@ class Supervisor:
         self.api = AirflowApi(self.address)
         self._wait_until_healthy()
         self.api.log_in(USER, self.installation.password())
-        self._write_lock()
+        self._note_address()
 
     def _start_parts(self) -> None:
         environment = self.installation.environment(self.port)
