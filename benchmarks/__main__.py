@@ -170,7 +170,6 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--history-days", type=int, default=72, help="with --scale: days of usage before the day")
     parser.add_argument("--no-plain", action="store_true", help="with --scale: leave the plain script out")
-    parser.add_argument("--plot", type=Path, help="with --scale: write the plot (SVG) to this file as well")
     parser.add_argument("--first-day", type=dt.date.fromisoformat, default=dt.date(2021, 1, 1))
     parser.add_argument("--last-day", type=dt.date.fromisoformat, default=dt.date(2022, 10, 31))
     parser.add_argument(
@@ -189,7 +188,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tracing", type=Path, help="only traces, in this installation (its ONELEDGER_HOME)")
     parser.add_argument("--pages", type=Path, help="only the pages, over this installation (its ONELEDGER_HOME)")
     parser.add_argument("--comparison", action="store_true", help="only the peers: plain SQL, pandas, SQLMesh")
-    parser.add_argument("--plot", type=Path, help="with --comparison: draw it into this SVG file")
+    parser.add_argument("--plot", type=Path, help="with --comparison or --scale: draw it into this SVG file")
     parser.add_argument("--pandas-gib", type=int, default=16, help="with --comparison: what pandas may allocate")
     parser.add_argument("--load", type=Path, help="only users on the pages beside nights, in this installation; "
                         "built there when there is none")  # fmt: skip
