@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import statistics
 from typing import Annotated
 
 import typer
@@ -53,9 +54,9 @@ def build(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def dbt(context: typer.Context) -> None:
-    """Any dbt command with the target spark, on a cluster started for it; what it says is in <home>/spark/build.log."""
+    """Any dbt command with the target spark, on a cluster that is started for it and ends with it."""
     try:
-        run_dbt_on_spark(load_settings(), context.args, size=ClusterSize())
+        typer.echo(run_dbt_on_spark(load_settings(), context.args, size=ClusterSize()))
     except ConfigurationError as error:
         fail(str(error), code=2)
     except SparkBuildError as error:
@@ -87,6 +88,15 @@ def _print(built: Built) -> None:
     same = sum(one.is_same for one in built.comparisons)
     rows = sum(one.rows_count for one in built.comparisons)
     say(f"{same} of {len(built.comparisons)} 个集市逐行一致 marts are the same row for row ({rows:,} rows).")
+    close = [one for one in built.comparisons if one.last_bits_count]
+    if close:
+        most = max(one.largest_difference for one in close)
+        say(f"其中 of them {len(close)} 个有浮点末位差异 differ in the last bits of doubles (by at most {most:.1e}).")
+    here, there = (statistics.median(pair[engine] for pair in built.model_seconds.values()) for engine in (0, 1))
+    say(
+        f"用时 seconds: DuckDB {built.seconds['duckdb']:.0f}, Spark {built.seconds['spark']:.0f}; "
+        f"模型中位数 the median model {here:.2f} and {there:.2f}."
+    )
 
 
 if __name__ == "__main__":

@@ -126,13 +126,18 @@ def build_on_spark(settings: Settings, *, size: ClusterSize, with_tests: bool, p
     return Built(rows_count, seconds, model_seconds, comparisons)
 
 
-def run_dbt_on_spark(settings: Settings, arguments: Sequence[str], *, size: ClusterSize) -> None:
-    """Any dbt command on a cluster that lives as long as it: what an earlier build left in the metastore is there."""
+def run_dbt_on_spark(settings: Settings, arguments: Sequence[str], *, size: ClusterSize) -> str:
+    """Any dbt command on a cluster that lives as long as it: what an earlier build left in the metastore is there.
+
+    Returns:
+        What dbt said.
+    """
     python, spark_home = spark_environment(settings)
     home = SparkHome(settings.home / "spark")
     home.folder.mkdir(parents=True, exist_ok=True)
     with running_cluster(home.folder / "cluster", spark_home, python, size) as cluster:
         _run_dbt(settings, home, python, cluster, size, [list(arguments)])
+    return home.log.read_text(errors="replace")
 
 
 def spark_environment(settings: Settings) -> tuple[Path, Path]:
