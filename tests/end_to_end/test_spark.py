@@ -11,10 +11,24 @@ from pathlib import Path
 import duckdb
 import psutil
 import pytest
+import sqlglot
+
+from oneledger_spark.dialect import in_spark_sql
 
 from .conftest import Installation
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_compiled_model_and_data_test_is_one_query_of_sparks_sql(reference_city: Installation) -> None:
+    compiled = reference_city.home / "dbt" / "target" / "compiled" / "oneledger" / "models"
+    models = {path.stem for path in (ROOT / "dbt_project" / "models").rglob("*.sql")}
+    paths = list(compiled.rglob("*.sql"))
+    assert models <= {path.stem for path in paths}
+    assert len(paths) >= 200
+    for path in paths:
+        translated = sqlglot.parse(in_spark_sql(path.read_text("utf-8")), read="spark")
+        assert len(translated) == 1, path.name
 
 
 @pytest.mark.soak
