@@ -223,7 +223,7 @@ def _pandas(home: Path, how: str, limits: Limits, *day: str) -> Measured | str:
     except CommandFailedError as error:
         if "MemoryError" not in str(error) and "memory" not in str(error).lower():
             raise
-        return f"more than {limits.pandas_bytes / 1024**3:.0f} GiB"
+        return f"needs more than {limits.pandas_bytes / 1024**3:.0f} GiB"
 
 
 def _as_database(folder: Path) -> Path:

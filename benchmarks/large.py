@@ -27,7 +27,7 @@ from oneledger.publishing.versions import current_version
 from oneledger.settings import Settings
 
 FIGURES = "large.json"
-_DAYS_A_BUILD = 10
+_DAYS_A_PIECE = 10
 _DAYS_WITH_CALLS = 10
 _PORTALS = ("zheliban", "zhezhengding")
 
@@ -113,12 +113,13 @@ def read_figures(home: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def _pieces(first: dt.date, last: dt.date) -> Iterator[dt.date]:
-    """The last day of each month from ``first`` to ``last``, and ``last``."""
+    """Last days of pieces of at most ten days that end with each month, and with ``last``."""
     begun = first
     while begun <= last:
         following = (begun.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
-        yield min(last, following - dt.timedelta(days=1))
-        begun = following
+        end = min(last, following - dt.timedelta(days=1), begun + dt.timedelta(days=_DAYS_A_PIECE - 1))
+        yield end
+        begun = end + dt.timedelta(days=1)
 
 
 def _published_until(home: Path) -> dt.date:
@@ -135,7 +136,7 @@ def _build_city(home: Path, scale: int, usage_from: dt.date, last_day: dt.date, 
         "--usage-from", str(usage_from), "--calls-from", str(last_day - dt.timedelta(days=_DAYS_WITH_CALLS))
     ]  # fmt: skip
     while reached < until:
-        reached = min(until, reached + dt.timedelta(days=_DAYS_A_BUILD))
+        reached = min(until, reached + dt.timedelta(days=_DAYS_A_PIECE))
         took = measure(
             oneledger("city", "build", "--scale", str(scale), "--from", str(first_on), "--to", str(reached), *options),
             {"ONELEDGER_HOME": str(home)},

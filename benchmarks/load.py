@@ -129,7 +129,7 @@ def measure_load(home: Path, history: History, *, users: int, minutes: float, me
     failed: dict[str, int] = {}
     for one in told:
         for error in one["errors"]:
-            failed[error["error"]] = failed.get(error["error"], 0) + int(error["occurrences"])
+            failed[error["error"]] = failed.get(error["error"], 0) + int(error["count"])
     return LoadCost(
         users, round(watched, 1), tuple(_answers(told)), failed, tuple(alone), tuple(beside),
         round(processor / watched, 2), round(pages_mib),
@@ -174,6 +174,7 @@ class _Crowd:
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         self._output = ("", "")
+        self._plan = plan
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -186,17 +187,12 @@ class _Crowd:
         self._reader.join()
         if self._process.returncode:
             raise RuntimeError(f"the users' process ended with {self._process.returncode}: {self._output[1][-2000:]}")
-        return _report_of(self._output[0])
+        # Locust prints its statistics as a list after what else it says.
+        stats = json.loads(self._output[0][self._output[0].index("[") :])
+        return {"stats": stats, "errors": json.loads(self._plan.with_name("errors.json").read_text("utf-8"))}
 
     def _read(self) -> None:
         self._output = self._process.communicate()
-
-
-def _report_of(output: str) -> dict[str, Any]:
-    """Locust prints a list of statistics, or an object with them and the errors, after what else it says."""
-    begin = min(place for place in (output.find("["), output.find("{")) if place >= 0)
-    told = json.loads(output[begin:])
-    return told if isinstance(told, dict) else {"stats": told, "errors": []}
 
 
 def _answers(told: list[dict[str, Any]]) -> list[Answers]:

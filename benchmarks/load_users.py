@@ -14,10 +14,17 @@ import random
 from pathlib import Path
 from typing import Any
 
-from locust import FastHttpUser, between, task
+from locust import FastHttpUser, between, events, task
 
 PLAN: dict[str, Any] = json.loads(Path(os.environ["ONELEDGER_LOAD_PLAN"]).read_text(encoding="utf-8"))
 _NEXT = itertools.cycle(PLAN["users"])
+
+
+@events.quitting.add_listener
+def tell_errors(environment: Any, **_: Any) -> None:
+    """Write what the users were told instead of answers beside the plan; Locust's own report does not hold it."""
+    told = [{"error": str(one.error), "count": one.occurrences} for one in environment.stats.errors.values()]
+    Path(os.environ["ONELEDGER_LOAD_PLAN"]).with_name("errors.json").write_text(json.dumps(told), "utf-8")
 
 
 class Visitor(FastHttpUser):
@@ -64,7 +71,8 @@ class Visitor(FastHttpUser):
         headers = {**self._headers, "If-None-Match": tag} if tag else self._headers
         with self.client.get(path, name=name, headers=headers, allow_redirects=False, catch_response=True) as answer:
             if answer.status_code not in (200, 304):
-                answer.failure(f"{answer.status_code} {path}: {(answer.text or '')[:200]}")
+                is_page = "html" in (answer.headers.get("Content-Type") or "")
+                answer.failure(f"{answer.status_code} {path}" + ("" if is_page else f": {(answer.text or '')[:300]}"))
                 return
             if etag := answer.headers.get("ETag"):
                 self._tags[path] = etag

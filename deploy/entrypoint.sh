@@ -9,11 +9,11 @@ if [ -r "$secrets/connections" ]; then
     . "$secrets/connections"
     set +a
 fi
-if [ -s "$secrets/web_tokens" ]; then
+if [ -f "$secrets/web_tokens" ] && [ -s "$secrets/web_tokens" ]; then
     ONELEDGER_WEB_TOKENS=$(cat "$secrets/web_tokens")
     export ONELEDGER_WEB_TOKENS
 fi
-if [ -s "$secrets/signing_key" ]; then
+if [ -f "$secrets/signing_key" ] && [ -s "$secrets/signing_key" ]; then
     export ONELEDGER_SIGNING_KEY="$secrets/signing_key"
 fi
 # Airflow opens the file of passwords for writing, which a secret does not allow.

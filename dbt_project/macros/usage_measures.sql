@@ -17,6 +17,14 @@ case
 end
 {%- endmacro %}
 
+{# All that adds up over the days of a month and is a whole number. #}
+{% macro summed_measures() -%}
+{{ return(added_measures() + [
+    'active_users_sum', 'active_users_days_count', 'provisioned_users_sum', 'provisioned_users_days_count',
+    'active_rate_days_count'
+]) }}
+{%- endmacro %}
+
 {# The measures of whose absence a month says what it means. #}
 {% macro measures_with_state() -%}
 {{ return(added_measures() + ['active_users_count']) }}

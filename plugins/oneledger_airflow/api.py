@@ -16,16 +16,24 @@ _TRIES = 5
 class _PatientTransport(httpx.HTTPTransport):
     """Asks again when Airflow was too busy to answer: on SQLite a call fails while another process writes.
 
+    Nor does it answer while a loaded machine starts it once more.
+
     Only what may be said twice is: a run that was started is not started again.
     """
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         is_repeatable = request.method in ("GET", "PATCH", "DELETE") or request.url.path.endswith("/pools")
         for tried in range(_TRIES):
-            answer = super().handle_request(request)
-            if answer.status_code not in _BUSY or not is_repeatable or tried == _TRIES - 1:
-                break
-            answer.close()
+            is_last = not is_repeatable or tried == _TRIES - 1
+            try:
+                answer = super().handle_request(request)
+            except httpx.TransportError:
+                if is_last:
+                    raise
+            else:
+                if answer.status_code not in _BUSY or is_last:
+                    break
+                answer.close()
             time.sleep(0.5 * 2**tried)
         return answer
 
@@ -35,10 +43,12 @@ class AirflowApi:
 
     def __init__(self, base_url: str) -> None:
         # trust_env off: a proxy for the outer world has no business between our own processes.
-        self._client = httpx.Client(base_url=base_url, timeout=30, trust_env=False, transport=_PatientTransport())
+        self._client = httpx.Client(base_url=base_url, timeout=60, trust_env=False, transport=_PatientTransport())
+        self._quick = httpx.Client(base_url=base_url, timeout=5, trust_env=False)
 
     def close(self) -> None:
         self._client.close()
+        self._quick.close()
 
     def health(self, since: dt.datetime) -> dict[str, str]:
         """Status by component: ``healthy``, ``unhealthy`` or ``unknown``; empty when the server does not answer.
@@ -46,7 +56,7 @@ class AirflowApi:
         A heartbeat before ``since`` comes from an earlier start and does not count as healthy.
         """
         try:
-            answer = self._client.get("/api/v2/monitor/health", timeout=5)
+            answer = self._quick.get("/api/v2/monitor/health")
             answer.raise_for_status()
         except httpx.HTTPError:
             return {}

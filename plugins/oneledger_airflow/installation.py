@@ -61,7 +61,7 @@ class Installation:
         if not self.secrets_path.exists():
             _write_private(
                 self.secrets_path,
-                {"jwt": secrets.token_urlsafe(48), "session": secrets.token_urlsafe(32), "fernet": _fernet_key()},
+                {"jwt": secrets.token_urlsafe(48), "session": secrets.token_urlsafe(32), "fernet": fernet_key()},
             )
         known = json.loads(self.password_path.read_text()) if self.password_path.exists() else {}
         missing = [name for name in users_of(os.environ) if name not in known]
@@ -122,7 +122,7 @@ class Installation:
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
             "PYTHONUNBUFFERED": "1",
             # A proxy between our own processes would only break them.
-            "NO_PROXY": _joined(os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), LOOPBACK, "localhost"),
+            "NO_PROXY": joined(os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), LOOPBACK, "localhost"),
         }
         fixed["no_proxy"] = fixed["NO_PROXY"]
         return {**defaults, **os.environ, **fixed}
@@ -153,11 +153,12 @@ def _write_private(path: Path, content: dict[str, str]) -> None:
         json.dump(content, stream)
 
 
-def _fernet_key() -> str:
+def fernet_key() -> str:
+    """A new key with which Airflow encrypts connections in its database."""
     from cryptography.fernet import Fernet
 
     return Fernet.generate_key().decode()
 
 
-def _joined(*parts: str | None) -> str:
+def joined(*parts: str | None) -> str:
     return ",".join(part for part in parts if part)

@@ -16,8 +16,20 @@ from oneledger_airflow.supervisor import Supervisor
 DEFAULT_LIMIT_MINUTES = "45"
 
 
-def run_nightly(settings: Settings, port: int, progress: Progress) -> int:
+def run_nightly(
+    settings: Settings,
+    port: int,
+    progress: Progress,
+    supervisor: type[Supervisor] = Supervisor,
+    *,
+    waits_for_retries: bool = False,
+) -> int:
     """Build the city when there is none, start Airflow, carry one nightly through, report, end everything.
+
+    Args:
+        settings, port, progress: of this installation.
+        supervisor: what is started: Airflow's parts on one machine, or the stack of docker-compose.yml.
+        waits_for_retries: whether a task that broke is given its further tries.
 
     Returns 0 only when the outcome records show every step good and every published figure matches.
     """
@@ -26,7 +38,7 @@ def run_nightly(settings: Settings, port: int, progress: Progress) -> int:
     city.build_when_missing(settings, progress)
     schedule_switch.switch_off()
     progress.say("starting Airflow; Ctrl-C ends everything")
-    with Supervisor(settings, port, progress, lambda processes: city.serve(settings, processes, progress)) as airflow:
+    with supervisor(settings, port, progress, lambda processes: city.serve(settings, processes, progress)) as airflow:
         # Which optional sources take part is known once the city's connections are exported.
         from oneledger_airflow.schedule import awaited_sources
 
@@ -37,7 +49,7 @@ def run_nightly(settings: Settings, port: int, progress: Progress) -> int:
         progress.say(f"nightly {nightly.run_id}: ingest {', '.join(nightly.sources)} → build → publish")
         progress.say(f"  watch it at {airflow.address} (password in {airflow.installation.password_path})")
         start(airflow, nightly)
-        ending = follow(airflow, nightly, progress, limit_minutes=limit_minutes)
+        ending = follow(airflow, nightly, progress, limit_minutes=limit_minutes, waits_for_retries=waits_for_retries)
     is_good = print_report(settings, nightly.run_id, progress)
     _print_ending(ending, progress)
     return 0 if is_good and ending.is_finished else 1

@@ -117,13 +117,16 @@ def _let_other_nights_end(airflow: Supervisor, dags: list[str], progress: Progre
             time.sleep(0.5)
 
 
-def follow(airflow: Supervisor, nightly: Nightly, progress: Progress, *, limit_minutes: float) -> Ending:
+def follow(
+    airflow: Supervisor, nightly: Nightly, progress: Progress, *, limit_minutes: float, waits_for_retries: bool = False
+) -> Ending:
     """Show each task as it ends, until the publication has ended or something broke.
 
-    What broke is not waited for to be tried again, but what else is under way may end, so that one run shows
-    everything that is wrong.
+    What broke is not waited for to be tried again (unless ``waits_for_retries``), but what else is under way may
+    end, so that one run shows everything that is wrong.
     """
-    shown: set[tuple[str, str]] = set()
+    ends_it = BROKEN - {"upstream_failed"} - ({"up_for_retry"} if waits_for_retries else set())
+    shown: set[tuple[str, str, str, int]] = set()
     states = "nothing"
     deadline = time.monotonic() + limit_minutes * 60
     with progress.waiting("nightly") as note:
@@ -134,6 +137,8 @@ def follow(airflow: Supervisor, nightly: Nightly, progress: Progress, *, limit_m
             try:
                 tasks = _tasks(airflow, nightly)
             except (httpx.TransportError, httpx.HTTPStatusError) as error:
+                if isinstance(error, httpx.HTTPStatusError) and not error.response.is_server_error:
+                    raise
                 # The API server was killed and is being started anew; tasks go on meanwhile.
                 note(f"Airflow's API does not answer: {error}")
                 time.sleep(1)
@@ -141,13 +146,13 @@ def follow(airflow: Supervisor, nightly: Nightly, progress: Progress, *, limit_m
             states = ", ".join(f"{task['dag_id']}.{task['task_id']} {task['state']}" for task in tasks)
             broken = []
             for task in tasks:
-                key = (task["dag_id"], task["task_id"])
+                key = (task["dag_id"], task["task_id"], task["state"], task["try_number"])
                 if task["state"] in {"success", "skipped", *BROKEN} and key not in shown:
                     shown.add(key)
                     progress.say(_task_line(task))
-                if task["state"] in BROKEN - {"upstream_failed"}:
+                if task["state"] in ends_it:
                     broken.append(f"{key[0]}.{key[1]}: log {_log_path(airflow, task)}")
-            if broken and not any(_is_under_way(task) for task in tasks):
+            if broken and not any(_is_under_way(task, waits_for_retries) for task in tasks):
                 return Ending(False, broken)
             if any(task["dag_id"] == "publish" and task["state"] == "success" for task in tasks):
                 return Ending(True)
@@ -168,8 +173,10 @@ def _tasks(airflow: Supervisor, nightly: Nightly) -> list[dict[str, Any]]:
     return found
 
 
-def _is_under_way(task: dict[str, Any]) -> bool:
+def _is_under_way(task: dict[str, Any], waits_for_retries: bool) -> bool:
     """Downstream tasks without a state wait for one that broke; an ingestion without one is about to start."""
+    if waits_for_retries and task["state"] == "up_for_retry":
+        return True
     if task["dag_id"] in DOWNSTREAM:
         return task["state"] in {"running", "queued"}
     return task["state"] in {None, "scheduled", "queued", "running"}

@@ -35,9 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("command", choices=["up", "run"], help="up: stay until Ctrl-C; run: one nightly, then end")
     parser.add_argument("--port", type=int, default=int(os.environ.get("AIRFLOW__API__PORT", DEFAULT_PORT)))
     options = parser.parse_args(arguments)
-    # SIGINT too: a shell that starts this in the background has it ignored, and then Ctrl-C's signal would not end it.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    interrupt_on_signals()
     progress = Progress()
     try:
         settings = load_settings()
@@ -55,6 +53,13 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         progress.say("stopped")
         return 0 if options.command == "up" else 130
+
+
+def interrupt_on_signals() -> None:
+    """Turn the signals that end a command into KeyboardInterrupt, so that everything it started is ended too."""
+    # SIGINT too: a shell that starts this in the background has it ignored, and then Ctrl-C's signal would not end it.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
 
 
 def _up(settings: Settings, port: int, progress: Progress) -> int:

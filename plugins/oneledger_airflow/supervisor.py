@@ -21,7 +21,7 @@ from oneledger_airflow.ports import LOOPBACK, choose_port, listening_pid
 from oneledger_airflow.processes import Child, ProcessGroup, StartError, end_left_behind
 from oneledger_airflow.progress import Progress
 
-HEALTHY_WITHIN_SECONDS = 180
+HEALTHY_WITHIN_SECONDS = 300
 RESTARTS = 5
 RESTARTS_WITHIN_SECONDS = 600.0
 # The log servers of scheduler and triggerer bind to every address; with LocalExecutor the API server
@@ -47,7 +47,7 @@ class Supervisor:
         progress: Progress,
         before_start: Callable[[ProcessGroup], None] | None = None,
     ) -> None:
-        self.installation = Installation(settings)
+        self.installation = self._installation(settings)
         self.wanted_port = wanted_port
         self.progress = progress
         self.processes = ProcessGroup(self.installation.record_path, self.installation.logs_dir)
@@ -58,6 +58,10 @@ class Supervisor:
         self._restarted_at: dict[str, list[float]] = {}
         self._lock = contextlib.ExitStack()
         self._held: Held | None = None
+
+    @staticmethod
+    def _installation(settings: Settings) -> Installation:
+        return Installation(settings)
 
     @property
     def address(self) -> str:
@@ -114,15 +118,18 @@ class Supervisor:
         self.port, holders = choose_port(self.wanted_port)
         for holder in holders:
             self.progress.say(f"{holder}; taking the next one")
+        self._start_parts()
+        self.api = AirflowApi(self.address)
+        self._wait_until_healthy()
+        self.api.log_in(USER, self.installation.password())
+        self._note_address()
+
+    def _start_parts(self) -> None:
         environment = self.installation.environment(self.port)
         self._migrate(environment)
         self.started_at = dt.datetime.now(dt.UTC)
         for name, arguments in PARTS.items():
             self.processes.start(name, [sys.executable, "-m", "airflow", *arguments], environment)
-        self.api = AirflowApi(self.address)
-        self._wait_until_healthy()
-        self.api.log_in(USER, self.installation.password())
-        self._note_address()
 
     def _migrate(self, environment: dict[str, str]) -> None:
         target = f"{version('apache-airflow')} {environment['AIRFLOW__DATABASE__SQL_ALCHEMY_CONN'].split('@')[-1]}"

@@ -20,7 +20,7 @@ CANNOT = 3
 def main() -> int:
     """0 when everything held, 1 when something did not, 3 when this machine cannot watch a process."""
     parser = argparse.ArgumentParser(prog="python -m tests.kills", description=__doc__)
-    parser.add_argument("--telling", action="store_true", help="one named point of each kind, as in make test")
+    parser.add_argument("--telling", action="store_true", help="one named point of each kind")
     parser.add_argument("--named", action="store_true", help="every named point")
     parser.add_argument("--effects", type=int, default=0, metavar="N", help="before N effects, spread over the night")
     parser.add_argument("--random", type=int, default=0, metavar="N", help="at N random moments")

@@ -102,7 +102,7 @@ NAMED = (
     Point("between rename and record of publishing", "create", _OUTCOME, once=r"^published/current$"),
     Point("record of publishing: before its rename", "rename", r"^outcomes/.*\.json$", once=r"^published/current$"),
 )  # fmt: skip
-# What `make test` tries: one of each kind, the most telling.
+# One of each kind, the most telling: for a quick look.
 TELLING = (
     "mid-page: an answer is half written",
     "landing: the batch renamed, before its raw rows",

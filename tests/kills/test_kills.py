@@ -34,7 +34,8 @@ def what_broke(report: dict[str, Any]) -> dict[str, list[str]]:
     return {f"{one['point']} {one['hit']}": one["problems"] for one in report["tried"] if one["problems"]}
 
 
-@pytest.mark.slow
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
 def test_after_a_kill_at_the_most_telling_points_the_next_run_completes_alone_and_nothing_differs(
     tmp_path: Path,
 ) -> None:

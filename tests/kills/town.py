@@ -10,12 +10,10 @@ from __future__ import annotations
 import datetime as dt
 import http.server
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -374,11 +372,14 @@ class Registry:
         return f"127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Serve until ``stop``."""
+        """Serve until ``stop``: at the address of before, or at another one when somebody else took that meanwhile."""
+        self.stop()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.kills.town", str(self._town.registry_day), self._port],
-            stdout=subprocess.PIPE, text=True, cwd=PROJECT_ROOT, env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
-        )  # fmt: skip
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=PROJECT_ROOT,
+        )
         assert self._process.stdout is not None
         self._port = self._process.stdout.readline().strip()
         if not self._port:
@@ -394,15 +395,10 @@ class Registry:
 
 def main() -> None:
     """Serve the registry: the file that holds its day, and a port."""
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), _Registry)
-            break
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+    try:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), _Registry)
+    except OSError:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Registry)
     print(server.server_port, flush=True)
     server.serve_forever()
 

@@ -182,7 +182,8 @@ def test_a_source_that_is_being_ingested_is_refused_and_the_holder_named(portal:
     deliver(portal, 1, 10)
     with source_lock(portal.settings, "portal", "the-other-run"):
         outcome = only(portal.ingest("portal"), "failed")
-        assert f"run the-other-run (process {os.getpid()}" in outcome.message
+        assert "run the-other-run, step extract" in outcome.message
+        assert f"process {os.getpid()}" in outcome.message
         with pytest.raises(SourceBusyError), source_lock(portal.settings, "portal", "third"):
             raise AssertionError("the lock was given twice")
         with source_lock(portal.settings, "another_source", "third"):

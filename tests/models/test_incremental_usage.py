@@ -60,6 +60,29 @@ def test_a_night_does_not_read_the_days_of_other_months(nights: UsageCity) -> No
     assert "date '2022-10-01'" in compiled and "2022-06" not in compiled
 
 
+def test_a_day_that_is_new_to_its_month_is_added_and_the_other_days_are_not_read(nights: UsageCity) -> None:
+    nights.publish()
+    nights.admit_usage("lost", "zheliban_app", day("2022-11-01"), day("2022-11-01"), 3)
+    nights.build()
+    nights.publish()
+    # Nobody said that the first of November changed: if the night still saw it, it read the whole month.
+    nights.execute("update admitted.usage set visitors_count = 1000000 where usage_on = date '2022-11-01'")
+    nights.admit_usage("lost", "zheliban_app", day("2022-11-02"), day("2022-11-02"), 4)
+    nights.admit_usage("desk", "zhezhengding", day("2022-11-02"), day("2022-11-02"), 9)
+    nights.build()
+    grown = nights.rows(
+        "select app_id, visitors_count, reported_days_mask, active_users_days_count"
+        " from intermediate.int_app_usage_month where month = date '2022-11-01' and module_id = '' order by 1"
+    )
+    assert [row[:3] for row in grown] == [("desk", 9, 2), ("lost", 7, 3)]
+    nights.execute("update admitted.usage set visitors_count = 3 where usage_on = date '2022-11-01'")
+    after_nights = nights.content()
+    nights.build("--full-refresh")
+    rebuilt = nights.content()
+    assert after_nights["marts.app_usage_month"] == rebuilt["marts.app_usage_month"]
+    assert after_nights["marts.matter_usage_month"] == rebuilt["marts.matter_usage_month"]
+
+
 def test_a_night_with_nothing_new_changes_nothing(nights: UsageCity) -> None:
     nights.publish()
     before = nights.content()

@@ -54,6 +54,7 @@ for path in sorted(Path(sys.argv[1]).glob("*.py")):
                 task.task_id: {
                     "owner": task.owner,
                     "pool": task.pool,
+                    "queue": task.queue,
                     "retries": task.retries,
                     "backoff": bool(task.retry_exponential_backoff),
                     "timeout": task.execution_timeout.total_seconds() if task.execution_timeout else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -48,3 +49,20 @@ def test_a_run_is_never_started_twice(busy: str) -> None:
     with pytest.raises(httpx.HTTPStatusError):
         AirflowApi(busy).trigger("ingest", "r1", dt.datetime(2022, 10, 31, tzinfo=dt.UTC), {})
     assert Busy.asked == {"/api/v2/dags/ingest/dagRuns": 1}
+
+
+def test_a_server_that_is_being_started_again_is_asked_until_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("oneledger_airflow.api.time.sleep", lambda seconds: None)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+
+        def answer() -> None:
+            for _ in range(2):  # as a server that ends in the middle of a request
+                listener.accept()[0].close()
+            with listener.accept()[0] as connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n" + b'{"dags":[]}')
+
+        threading.Thread(target=answer, daemon=True).start()
+        assert AirflowApi(f"http://127.0.0.1:{listener.getsockname()[1]}").dags() == {}

@@ -105,6 +105,10 @@ def test_every_task_has_an_owner_a_time_limit_and_its_pool(dags: dict[str, Any])
                 assert task["pool"] == "warehouse_writer", (dag_id, task_id)
 
 
+def test_on_one_machine_every_task_goes_to_airflows_own_queue(dags: dict[str, Any]) -> None:
+    assert {task["queue"] for dag in dags.values() for task in dag["tasks"].values()} == {"default"}
+
+
 def test_a_source_that_is_down_is_tried_again_with_growing_pauses(
     dags: dict[str, Any], required_sources: set[str]
 ) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from oneledger_airflow.processes import ProcessGroup, end_left_behind
+from oneledger_airflow.processes import ProcessGroup, end_left_behind, end_sessions
 
 # A parent that ignores being asked, with a child in a process group of its own, as Airflow's tasks are.
 STUBBORN = """
@@ -50,6 +50,22 @@ def wait_for(condition, seconds: float = 10) -> None:  # type: ignore[no-untyped
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
+
+
+def test_a_child_is_started_again_without_what_it_left_behind(tmp_path: Path) -> None:
+    group = ProcessGroup(tmp_path / "processes.json", tmp_path)
+    command = [sys.executable, "-c", STUBBORN]
+    child = group.start("part", command, dict(os.environ))
+    wait_for(lambda: len(members(child.pid)) == 2 and child.log_path.read_text().count("ready") == 2)
+    os.kill(child.pid, signal.SIGKILL)
+    wait_for(lambda: [one.name for one in group.ended()] == ["part"])
+    again = group.restart(child)
+    try:
+        assert members(child.pid) == []
+        assert group.children == [again] and again.pid != child.pid
+        assert group.ended() == []
+    finally:
+        end_sessions({again.pid: again.started_at})
 
 
 def test_stopping_ends_grandchildren_that_ignore_being_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

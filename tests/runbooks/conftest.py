@@ -33,12 +33,12 @@ DELIVERED_WRONGLY = {
     "workbook-not-readable": ("password", 31),
     "interface-does-not-answer": ("server_error", 31), "interface-answers-wrongly": ("records_moved", 31),
     "database-does-not-answer": ("missing_table", 31), "records-contradict": ("repeating_view", 31),
-    "code-not-registered": ("unknown_project", 31), "clock-of-a-source": ("clock_ahead", 31),
+    "code-not-registered": ("unknown_project", 31),
 }  # fmt: skip
 # The third: what shows only beside what was loaded before, and what shuts a gate.
 GATE_SHUT = {
     "records-left-out": ("half_the_reviews", 31), "unit-changed": ("yuan_for_wan", 31),
-    "volume-unusual": ("part_of_a_day", 31),
+    "volume-unusual": ("part_of_a_day", 31), "clock-of-a-source": ("clock_ahead", 31),
 }  # fmt: skip
 
 

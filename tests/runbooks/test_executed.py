@@ -68,7 +68,9 @@ def assert_carried_out(pages: list[Runbook], shell: Shell) -> None:
         for problem in problems_of(page.section("What you see").blocks, shell, must_work=False)
     ]
     shell.defers_runs = True
-    for page in pages:
+    # Faults of one file are mended in the opposite order; what mends all of them comes last.
+    own = [page for page in pages if page.name in {**DELIVERED_WRONGLY, **GATE_SHUT}]
+    for page in [*reversed(own), *(page for page in pages if page not in own)]:
         problems += [
             f"{page.name}: {one}" for one in problems_of(page.section("What to do").blocks, shell, must_work=True)
         ]

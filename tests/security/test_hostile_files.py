@@ -86,7 +86,7 @@ def far_apart_in_two_places(between: int, far_row: str) -> str:
 
 # What is written into the workbook, and which decision speaks of it with which words.
 WORKBOOKS: dict[str, tuple[dict[str, str | bytes], str, str]] = {
-    "a sheet of blanks": ({bombs.SHEET: b" " * 80 * bombs.MIB}, "too_large", "200 times its"),
+    "a sheet of nothing": ({bombs.SHEET: bytes(80 * bombs.MIB)}, "too_large", "200 times its"),
     "pictures of nothing": ({"xl/media/image1.png": bytes(80 * bombs.MIB)}, "too_large", "as only a zip bomb does"),
     "two cells far apart": ({bombs.SHEET: far_apart(0)}, "too_large", "the sheet claims 1,048,576 × 16,384"),
     "cells hidden by blanks": ({bombs.SHEET: far_apart(3 * bombs.MIB)}, "too_large", "the sheet claims"),
@@ -133,7 +133,7 @@ def test_rows_that_are_only_formatted_down_to_the_last_one_do_no_harm(office: In
 
 
 def test_an_archive_that_lies_about_its_sizes_is_counted_all_the_same(office: Installation) -> None:
-    bombs.write_workbook(office.drop / "bad.xlsx", {bombs.SHEET: b" " * 80 * bombs.MIB}, hides_size_of=bombs.SHEET)
+    bombs.write_workbook(office.drop / "bad.xlsx", {bombs.SHEET: bytes(80 * bombs.MIB)}, hides_size_of=bombs.SHEET)
     refused(office.ingest("office"), "too_large")
 
 

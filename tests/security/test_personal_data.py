@@ -209,7 +209,9 @@ card_firsts = st.builds(
     st.text("0123456789", min_size=11, max_size=11),
 )  # fmt: skip
 # What may stand beside a number: anything but a further digit (and, of an identity number, its X).
-beside = st.text(st.characters(codec="utf-8", exclude_categories=["Nd", "Cs"], exclude_characters="xXｘＸ\x00"), max_size=8)
+beside = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Nd", "Cs"], exclude_characters="xXｘＸ\x00"), max_size=8
+)
 FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 
 import duckdb
@@ -21,12 +22,14 @@ texts = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\x00")
     [*HARMLESS, "'", "''=", "'=", "'''", "=", "-", "'a", "a'="]), max_size=30)  # fmt: skip
 
 
+@functools.cache
+def connection() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(config={"threads": 1})
+
+
 def through_sql(values: list[str]) -> list[str]:
-    with duckdb.connect() as connection:
-        rows = connection.execute(
-            f"select {harmless_sql('text')} from (select unnest($values::varchar[]) as text)", {"values": values}
-        ).fetchall()
-    return [row[0] for row in rows]
+    found = f"select {harmless_sql('text')} from (select unnest($values::varchar[]) as text)"
+    return [row[0] for row in connection().execute(found, {"values": values}).fetchall()]
 
 
 @settings(max_examples=50, deadline=None)

@@ -112,6 +112,13 @@ def test_a_line_forwards_reaches_the_cell_that_was_traced_back_to_it(client: Cli
     assert client("viewer").get(path).status_code == 403
 
 
+def test_a_whole_file_is_followed_through_a_model_that_unpivots(client: ClientOf) -> None:
+    file = "irs.data_resource.20221031.r001/page-00001.json"
+    answer = settled(client("auditor"), f"/lineage/trace/forward?file={file}&lang=en")
+    assert answer.status_code == 200
+    assert "marts.department_data_capability" in answer.text
+
+
 @pytest.mark.parametrize(
     ("path", "status", "says"),
     [

@@ -77,6 +77,25 @@ def append(settings: Settings, kind: Kind, subject: str, document: Mapping[str, 
         return _add(settings, kind, subject, document, last, key)
 
 
+def catch_up(settings: Settings) -> None:
+    """Finish what a process left that was killed while it sealed: a half line, a missing signature, an old head file.
+
+    The next seal would do it as well; but a night that seals nothing more should not leave it standing. A ledger that
+    differs from its head file in any other way stays as it is: the next seal says so for good.
+    """
+    newest, head = newest_entry(settings), read_head(settings)
+    if not ledger_path(settings).is_file() or (newest is not None and head and head["anchor"] == newest.anchor):
+        return
+    key = signing.signing_key()
+    with LEDGER.held(settings, run_id="after a kill", step="seal"):
+        last, head = _repaired_tail(settings), read_head(settings)
+        if last is None or (head["anchor"] if head else None) != last.previous:
+            return
+        if key is not None:
+            _sign(settings, key, last)
+        write_whole(settings.seals_dir / HEAD_FILE, head_content(last.sequence, last.anchor))
+
+
 def sign_newest(settings: Settings) -> LedgerEntry:
     """Sign the newest entry with the key of the environment; a signature covers everything before it.
 
@@ -90,10 +109,15 @@ def sign_newest(settings: Settings) -> LedgerEntry:
         newest = newest_entry(settings)
         if newest is None:
             raise ConfigurationError("Nothing is sealed yet, or the newest entry of the ledger cannot be read.")
-        known = signing.read_signatures(settings.seals_dir)
-        if not any(one and one["anchor"] == newest.anchor and one["fingerprint"] == key.fingerprint for one in known):
-            signing.record_signature(settings.seals_dir, key, newest.sequence, newest.anchor)
+        _sign(settings, key, newest)
     return newest
+
+
+def _sign(settings: Settings, key: signing.SigningKey, entry: LedgerEntry) -> None:
+    """Sign an entry, unless this key did so before."""
+    known = signing.read_signatures(settings.seals_dir)
+    if not any(one and one["anchor"] == entry.anchor and one["fingerprint"] == key.fingerprint for one in known):
+        signing.record_signature(settings.seals_dir, key, entry.sequence, entry.anchor)
 
 
 def store_document(settings: Settings, document: Mapping[str, Any]) -> str:

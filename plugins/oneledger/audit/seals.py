@@ -16,6 +16,7 @@ from oneledger.audit.hashing import sha256_of
 from oneledger.audit.ledger import (
     LedgerEntry,
     append,
+    catch_up,
     last_entry,
     newest_entry,
     read_document,
@@ -56,6 +57,7 @@ def seal_landing(settings: Settings, index: LandingIndex) -> LedgerEntry | None:
             count = 0
     batches = index.hashes_after(count)
     if not batches:
+        catch_up(settings)
         return None
     return append(settings, "landing", source, {
         "kind": "landing",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oneledger.audit.lines import append_line, canonical
+from oneledger.audit.lines import append_line, canonical, write_whole
 from oneledger.settings import ConfigurationError
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def record_signature(seals_dir: Path, key: SigningKey, sequence: int, anchor: st
     kept = key_path(seals_dir, key.fingerprint)
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_bytes(key.public_pem)
+        write_whole(kept, key.public_pem)
     line = canonical(
         {
             "sequence": sequence,

@@ -12,6 +12,7 @@ import typer
 from oneledger.cli.output import EXIT_FOUND_SOMETHING_WRONG, emit_json, fail
 from oneledger.locks import BusyError
 from oneledger.redacting import redacted
+from oneledger.runbooks import runbook_command
 from oneledger.settings import ConfigurationError
 
 # One module a room; each adds its verbs with ``register``.
@@ -63,6 +64,7 @@ def _refuse(error: BusyError) -> None:
     try:
         # Square brackets in a name are no markup.
         problem, remedy = (text.replace("[", r"\[") for text in (f"{error.problem} {error.rule}", error.remedy))
-        fail(problem, remedy, code=EXIT_FOUND_SOMETHING_WRONG)
+        page = runbook_command("refusal:BusyError")
+        fail(problem, f"{remedy}\n手册 runbook: {page}", code=EXIT_FOUND_SOMETHING_WRONG)
     except typer.Exit as stop:
         raise SystemExit(stop.exit_code) from error

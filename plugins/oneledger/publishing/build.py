@@ -220,7 +220,8 @@ def _change_test(
         and before.is_alike
         and before.version.manifest["fact_columns"].get(fact.name) == fact.columns_hash
     )
-    return (lambda month: pending.get(month, ())) if is_told else (lambda month: None)
+    known: dict[str, tuple[dt.date, ...]] | None = pending if is_told else None
+    return lambda month: None if known is None else known.get(month, ())
 
 
 def _as_of_on(connection: duckdb.DuckDBPyConnection) -> str | None:

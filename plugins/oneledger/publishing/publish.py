@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 
+from oneledger.audit.ledger import catch_up
 from oneledger.audit.seals import files_as_sealed, is_sealed, present_anchor, seal_rules, seal_version
 from oneledger.audit.signing import signing_key
 from oneledger.lineage.openlineage.publish_events import tell_publish
@@ -81,10 +82,11 @@ def publish(settings: Settings, *, run_id: str, progress: Progress = silent) -> 
 
 
 def recover(settings: Settings) -> PublishedVersion | None:
-    """Bring the published folder in order after a kill: remove half-made versions, finish a complete one.
+    """Bring ledger and published folder in order after a kill: finish what is complete, remove what is half-made.
 
     Called by the writer only. Returns the version that it made current, if any.
     """
+    catch_up(settings)
     if not settings.published_dir.is_dir():
         return None
     for folder in settings.published_dir.glob(f"{PARTIAL_PREFIX}*"):

@@ -35,6 +35,7 @@ from oneledger.quality.mart_evidence import mart_keys_evidence, row_counts_evide
 from oneledger.quality.results import record_results
 from oneledger.quality.session import CheckSession, ExpectationError, Judgement, open_session
 from oneledger.quality.tolerated import apply_tolerations, load_tolerations
+from oneledger.runbooks import code_of_check
 from oneledger.settings import ConfigurationError, Settings
 from oneledger.warehouse.lock import writer_lock
 
@@ -100,6 +101,8 @@ def _told(outcome: Outcome, report: GateReport) -> Outcome:
     outcome.detail = {
         "is_open": report.is_open,
         "blocking": sum(result.blocks for result in failed),
+        # What leads to the runbook: the check that shut the gate, not that a gate is shut.
+        "failure": code_of_check(blocking[0].check_id) if blocking else "",
         "warnings": sum(not result.blocks for result in failed),
     }
     return outcome

@@ -194,9 +194,11 @@ GROUPS: tuple[tuple[str, str, dict[str, tuple[str, ...]]], ...] = (
 PAGES: dict[str, tuple[str, ...]] = {page: codes for _, _, pages in GROUPS for page, codes in pages.items()}
 
 _PAGE_OF = {code: page for page, codes in PAGES.items() for code in codes}
-# What a code of this kind leads to when it has no page of its own: a rule or check that a city added.
+# What a code of this kind leads to when it has no page of its own: a rule or check that a city added, or what an older
+# version or record tells of.
 _PAGE_OF_KIND = {
     "row": "rows-held-back", "door": "published-with-parts-withheld", "check": "not-published", "page": "page-says-no",
+    "withheld": "published-with-parts-withheld", "step": "not-published", "refusal": "configuration-wrong",
 }  # fmt: skip
 
 

@@ -181,9 +181,7 @@ def _entities(path: Path) -> str:
     declaration = b'<!DOCTYPE workbook [<!ENTITY x SYSTEM "file:///etc/hostname">]>'
     _parts(
         path,
-        lambda name, content: (
-            content.replace(b"?>", b"?>" + declaration, 1) if name == "xl/workbook.xml" else content
-        ),
+        lambda name, content: content.replace(b"?>", b"?>" + declaration, 1) if name == "xl/workbook.xml" else content,
         {},
     )
     return f"{path.name}: declares an entity that would read a file of the machine"
@@ -266,7 +264,8 @@ WORKBOOK_FAULTS = (
         _refuse("rectification", "too_large", "the batch is refused before a reader opens it", "zhenggai_",
                 "zip bomb"),
         LIST, _zip_bomb),
-    _of("xml_entities", "工作簿含XML实体", "a workbook that defines entities", "an entity would read a file of the machine",
+    _of("xml_entities", "工作簿含XML实体", "a workbook that defines entities",
+        "an entity would read a file of the machine",
         _refuse("ledger_entry", "unsafe_content", "the batch is refused before a reader opens it",
                 "yibenzhang_province_S2.xlsx", "declares a document type"),
         "yibenzhang_province_S2", _entities),
