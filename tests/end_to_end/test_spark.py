@@ -24,8 +24,7 @@ def test_every_compiled_model_and_data_test_is_one_query_of_sparks_sql(reference
     compiled = reference_city.home / "dbt" / "target" / "compiled" / "oneledger"
     models = {path.stem for path in (ROOT / "dbt_project" / "models").rglob("*.sql")}
     paths = list(compiled.rglob("*.sql"))
-    assert models <= {path.stem for path in paths}
-    assert len(paths) >= 200
+    assert models < {path.stem for path in paths}  # and the data tests
     for path in paths:
         translated = sqlglot.parse(in_spark_sql(path.read_text("utf-8")), read="spark")
         assert len(translated) == 1, path.name

@@ -21,6 +21,7 @@ from tests.quality.conftest import LAST_DAY, add_usage_day, catalogue, settings,
 
 __all__ = ["catalogue", "settings", "warehouse"]
 CONTEXT: Any = {
+    "ti": SimpleNamespace(dag_id="build", task_id="gate_sources"),
     "dag_run": SimpleNamespace(run_id="manual", logical_date=None, run_after=dt.datetime(2022, 11, 1, tzinfo=dt.UTC)),
     "triggering_asset_events": {},
     "outlet_events": {},

@@ -146,7 +146,7 @@ def _side_by_side(row: dict[str, Any], of_key: list[dict[str, Any]]) -> list[dic
 
 def _read(source: Settings | Connection, sql: str, parameters: list[Any]) -> list[dict[str, Any]]:
     if isinstance(source, Settings):
-        with open_reader_copies(source) as copies:
+        with open_reader_copies(source, needs=("quarantine.row",)) as copies:
             return _read(copies.connection, sql, parameters)
     cursor = source.execute(sql, parameters)
     names = [column[0] for column in cursor.description or []]

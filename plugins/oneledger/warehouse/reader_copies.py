@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,13 +74,16 @@ def has_reader_copies(settings: Settings) -> bool:
 
 
 @contextlib.contextmanager
-def open_reader_copies(settings: Settings) -> Iterator[ReaderCopies]:
+def open_reader_copies(settings: Settings, needs: Collection[str] = tuple(COPIED)) -> Iterator[ReaderCopies]:
     """The copies, until the block ends.
+
+    Args:
+        needs: the tables that must be there: after an admission whose gate was not yet asked only quarantine is.
 
     Raises:
         ConfigurationError: nothing was admitted and checked here yet.
     """
-    paths = {table: copies_folder(settings) / f"{table}.parquet" for table in COPIED}
+    paths = {table: copies_folder(settings) / f"{table}.parquet" for table in needs}
     missing = [table for table, path in paths.items() if not path.is_file()]
     if missing:
         raise ConfigurationError(
