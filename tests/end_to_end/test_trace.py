@@ -161,6 +161,7 @@ def published_tables(traced: Traced) -> list[Relation]:
     ]  # fmt: skip
 
 
+@pytest.mark.soak
 def test_a_cell_drawn_from_every_sixth_mart_comes_again_from_the_rows_that_its_trace_names(traced: Traced) -> None:
     assert follow_drawn_cells(traced, published_tables(traced)[::6]) > 10
 

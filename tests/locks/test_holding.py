@@ -174,7 +174,7 @@ def test_a_later_process_with_the_same_id_is_not_taken_for_the_holder() -> None:
 def test_a_process_forked_within_the_block_neither_holds_the_lock_nor_keeps_it_when_its_parent_dies(
     tmp_path: Path,
 ) -> None:
-    path, told = tmp_path / "lock", tmp_path / "told"
+    path, told, seen = tmp_path / "lock", tmp_path / "told", tmp_path / "seen"
 
     def parent() -> None:
         with hold(path, refusal, run_id="theirs", step="write"):
@@ -184,7 +184,10 @@ def test_a_process_forked_within_the_block_neither_holds_the_lock_nor_keeps_it_w
                         told.write_text("let in")
                 except BusyError:
                     told.write_text("refused")
-                time.sleep(30)
+                for _ in range(3_000):  # it outlives its parent
+                    if seen.exists():
+                        break
+                    time.sleep(0.01)
                 os._exit(0)
             while not told.exists() or not told.read_text():
                 time.sleep(0.01)
@@ -192,10 +195,13 @@ def test_a_process_forked_within_the_block_neither_holds_the_lock_nor_keeps_it_w
 
     process = FORK.Process(target=parent)
     process.start()
-    process.join(timeout=30)
-    assert told.read_text() == "refused"
-    with hold(path, refusal, run_id="mine", step="write"):
-        pass
+    os.waitpid(process.pid, 0)  # type: ignore[arg-type]
+    try:
+        assert told.read_text() == "refused"
+        with hold(path, refusal, run_id="mine", step="write"):
+            pass
+    finally:
+        seen.touch()
 
 
 def test_only_looking_never_gets_a_writer_refused(tmp_path: Path) -> None:

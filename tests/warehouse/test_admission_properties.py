@@ -134,7 +134,7 @@ def play(installation: Installation, history: list[Any]) -> None:
 
 @pytest.mark.parametrize("rows_a_chunk", [1, 1_000])
 @settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
