@@ -27,6 +27,7 @@ def test_every_published_figure_comes_out_of_the_computation(reference_city: Ins
     assert {item["is_matched"] for item in answer["items"]} == {True}
 
 
+@pytest.mark.soak
 def test_changing_one_row_of_a_source_makes_the_reconciliation_fail(changed_city: Installation) -> None:
     for fault in ("changed_project_level", "changed_request_month"):
         (made,) = changed_city.json("city", "break", fault)["items"]
@@ -41,6 +42,7 @@ def test_changing_one_row_of_a_source_makes_the_reconciliation_fail(changed_city
     assert [item["computed_value"] for item in differing.values() if item["published_value"] == 474] == [473]
 
 
+@pytest.mark.soak
 def test_what_a_number_is_followed_back_by_is_shared_with_the_version_before_unless_it_changed(
     changed_city: Installation,
 ) -> None:

@@ -124,6 +124,7 @@ def test_a_city_of_two_months_cannot_match_the_published_figures_and_the_run_say
     assert "(published figures differ)" in first.stdout
 
 
+@pytest.mark.soak
 def test_a_second_run_finds_nothing_new_and_prints_the_same_content_hash(
     city: SmallCity, first: subprocess.CompletedProcess[str], second: subprocess.CompletedProcess[str]
 ) -> None:

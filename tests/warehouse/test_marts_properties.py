@@ -221,6 +221,7 @@ def test_any_nights_with_late_and_corrected_data_give_the_marts_of_one_rebuild(
     assert differing(marts(lived), marts_of_one_rebuild(make_city_installation(), (*REGISTRY, *history))) == []
 
 
+@pytest.mark.soak
 def test_a_history_with_every_kind_of_late_data_gives_the_marts_of_one_rebuild(
     make_city_installation: Callable[[], Installation],
 ) -> None:
