@@ -79,7 +79,8 @@ def divide(kinds: Sequence[Breakage]) -> list[list[Injected]]:
                 touching = any(_meet(breakage.place, one.breakage.place) for one in known)
                 free = [] if touching else [LAST]
             if free:
-                known.append(Injected(breakage, free[0]))
+                # A check that compares with days before needs some.
+                known.append(Injected(breakage, free[len(free) // 2 if breakage.needs_history else 0]))
                 break
     return rounds
 
