@@ -76,8 +76,8 @@ class Campaign:
         gone = Path(f"{town.portal}.gone")
         hidden = town.library.with_suffix(".gone")
         cases: list[tuple[str, Point, Callable[[], None], Callable[[], None]]] = [
-            ("the server is gone in the middle of its second page",
-             Point("", "write", r"/\.partial-answer/page-00002\.json$", 2), registry.stop, registry.start),
+            ("the server is gone in the middle of its first page",
+             Point("", "write", r"/\.partial-answer/page-00001\.json$", 2), registry.stop, registry.start),
             ("the folder is gone while its first file is copied",
              Point("", "create", r"^landing/portal/usage/\.partial-[^/]+/portal_"),
              lambda: _rename(town.portal, gone), lambda: _rename(gone, town.portal)),

@@ -53,7 +53,7 @@ class Point:
         return decide
 
 
-_PAGE = r"^landing/registry/app/\.partial-answer/page-00002\.json$"
+_PAGE = r"^landing/registry/app/\.partial-answer/page-00001\.json$"
 _VERSION = r"^published/2\d{7}T[^/]+$"
 _OUTCOME = r"^outcomes/.*\.partial$"
 _WAREHOUSE = r"^warehouse/warehouse\.duckdb(\.wal)?$"
