@@ -91,13 +91,13 @@ import sys, duckdb
 from pathlib import Path
 from oneledger.settings import Settings
 from oneledger.warehouse.connection import duckdb_config
-settings = Settings(home=Path(sys.argv[1]), memory_limit="40MB", threads=1)
+settings = Settings(home=Path(sys.argv[1]), memory_limit="120MB", threads=1)
 salt = int(sys.argv[2])
 with duckdb.connect(":memory:", config=duckdb_config(settings)) as connection:
     connection.execute("set enable_progress_bar = false")
-    connection.execute(f"create table t as select i, md5((i * {salt})::varchar) as h from range(700000) as r(i)")
+    connection.execute(f"create table t as select i, md5((i * {salt})::varchar) as h from range(1500000) as r(i)")
     wrong = connection.execute(
-        f"select count(*), count(*) filter (h <> md5((i * {salt})::varchar)) from (from t order by h limit 600000)"
+        f"select count(*), count(*) filter (h <> md5((i * {salt})::varchar)) from (from t order by h limit 1400000)"
     ).fetchone()
     print(*wrong)
 """
@@ -109,4 +109,4 @@ def test_two_databases_that_spill_at_once_do_not_touch_each_others_blocks(tmp_pa
         subprocess.Popen([sys.executable, "-c", BOTH_SPILL, str(tmp_path), salt], stdout=subprocess.PIPE, text=True)
         for salt in ("1", "7")
     ]
-    assert [(one.communicate(timeout=300)[0].split(), one.returncode) for one in both] == [(["600000", "0"], 0)] * 2
+    assert [(one.communicate(timeout=300)[0].split(), one.returncode) for one in both] == [(["1400000", "0"], 0)] * 2
