@@ -26,7 +26,15 @@ from typing import IO, cast
 import duckdb
 
 from oneledger.catalogue import Entity, FormatSpec, worded
-from oneledger.quality.personal_data import KINDS, TITLES, Kind, examples, forbidden_kinds, holds
+from oneledger.quality.personal_data import (
+    KINDS,
+    TITLES,
+    Kind,
+    examples,
+    forbidden_kinds,
+    holds,
+    without_decimals,
+)
 from oneledger.raw.sql_text import identifier, literal
 from oneledger.sources.received import Received, ReceivedFile
 from oneledger.sources.refusal import RefusalError
@@ -71,7 +79,7 @@ def _in_rows(connection: duckdb.DuckDBPyConnection, entity: Entity, raw: Path) -
     rows = f"read_parquet({literal(str(raw))})"
     place = "parse_filename(_file_id) || ' row ' || _row_number"
     flags = ", ".join(
-        f"{holds(identifier(column), kind)} as {identifier(_flag(column, kind))}" for column, kind in looked_at
+        f"{holds(_text_of(column), kind)} as {identifier(_flag(column, kind))}" for column, kind in looked_at
     )
     counted = ", ".join(
         f"count(*) filter ({identifier(_flag(column, kind))}), "
@@ -98,7 +106,7 @@ def _around(connection: duckdb.DuckDBPyConnection, around: Sequence[tuple[str, s
     found = []
     for kind in _KINDS_AROUND:
         rows = connection.execute(
-            f"select place from (select unnest($places) as place, unnest($texts) as text) where {holds('text', kind)}",
+            f"select place from (select unnest($places) as place, unnest($texts) as text) where {holds(without_decimals('text'), kind)}",
             {"places": [place for place, _ in long_enough], "texts": [text for _, text in long_enough]},
         ).fetchall()
         if rows:
@@ -141,6 +149,10 @@ def _looked_at(entity: Entity) -> list[tuple[str, Kind]]:
     return [*pairs, *(("_extra", kind) for kind in KINDS)]
 
 
+def _text_of(column: str) -> str:
+    return without_decimals("_extra") if column == "_extra" else identifier(column)
+
+
 def _flag(column: str, kind: Kind) -> str:
     return f"{column} {kind}"
 
@@ -157,7 +169,7 @@ def _found_texts(
     texts: set[str] = set()
     for column, kind in _looked_at(entity):
         if kind in kinds:
-            name = identifier(column)
+            name = _text_of(column)
             rows = connection.execute(
                 f"select distinct unnest({examples(name, kind)}) from read_parquet({literal(str(raw))}) "
                 f"where {holds(name, kind)}"
