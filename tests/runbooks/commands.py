@@ -19,6 +19,8 @@ from oneledger.runbooks.pages import Block
 VERB = "oneledger"
 # Typer carries a click of its own; what it raises for a wrong option is the base of what it shows us.
 UsageError: Any = typer.BadParameter.__bases__[0]
+# A run from the beginning, asked for in earnest; what is shown as refused, or begins at a step, is done in its place.
+_RUN = re.compile(rf"{VERB} run( --(source|as-of) \S+)?")
 _BOX = re.compile(r"[\s│┃┏┡└─━┳╇┴┬┼┓┩┘]+")
 
 
@@ -77,7 +79,7 @@ def problem_of(call: Sequence[str]) -> str:
 class Shell:
     """Where the commands of pages are executed: one home, and what stands in the environment.
 
-    ``defers_runs``: ``oneledger run`` is noted and not done; one night then does it for many pages.
+    ``defers_runs``: ``oneledger run`` is noted and not done; one run then does it for many pages.
     """
 
     environment: dict[str, str]
@@ -91,7 +93,7 @@ class Shell:
         if self.defers_runs:
             kept = []
             for line in commands.splitlines():
-                if re.match(rf"{VERB} run\b", line):
+                if _RUN.fullmatch(line.strip()):
                     self.deferred.append(line)
                 else:
                     kept.append(line)
