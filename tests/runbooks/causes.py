@@ -110,7 +110,7 @@ def a_killed_run(shell: Shell) -> Iterator[None]:
     ) as process:  # fmt: skip
         assert process.stderr is not None
         for line in process.stderr:
-            if line.startswith("3/6"):
+            if line.startswith("3/6") and "→" in line:
                 break
         time.sleep(1)
         os.killpg(process.pid, signal.SIGKILL)

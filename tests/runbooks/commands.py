@@ -120,13 +120,21 @@ def is_said(line: str, said: str) -> bool:
     return re.search(".*?".join(parts), _BOX.sub("", said)) is not None
 
 
-def problems_of(blocks: Sequence[Block], shell: Shell, *, must_work: bool) -> list[str]:
-    """What is not as the page says: an exit code, or a line that was not seen."""
+def problems_of(
+    blocks: Sequence[Block], shell: Shell, *, must_work: bool, heard: dict[str, tuple[int, str]] | None = None
+) -> list[str]:
+    """What is not as the page says: an exit code, or a line that was not seen.
+
+    ``heard`` keeps what commands answered, for pages that only look, one after the other, at a state that stays.
+    """
     problems: list[str] = []
     for block in blocks:
         if block.language != "bash":
             continue
-        code, said = shell.execute(block)
+        known = heard.get(block.commands) if heard is not None else None
+        code, said = known or shell.execute(block)
+        if heard is not None:
+            heard[block.commands] = code, said
         if must_work and code != 0:
             problems.append(f"`{block.commands.strip()}` ended with {code}:\n{said[-2500:]}")
         problems += [
