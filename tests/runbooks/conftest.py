@@ -104,16 +104,3 @@ def shell(checkout: Path, kept: Path) -> Iterator[Shell]:
             made.environment["ONELEDGER_AS_OF"] = LAST.isoformat()
             made.run("oneledger", "city", "build", "--from", FIRST.isoformat(), "--to", LAST.isoformat())
         yield made
-
-
-def back_up(shell: Shell) -> None:
-    """A copy of all that cannot be made again, as an operator keeps it."""
-    home, backup = Path(shell.environment["ONELEDGER_HOME"]), Path(shell.environment["ONELEDGER_BACKUP"])
-    shutil.rmtree(backup, ignore_errors=True)
-    rooms = (
-        "landing", "seals", "releases", "evaluations", "corrections", "retention", "published", "outcomes", "notices",
-        "lineage",
-    )  # fmt: skip
-    for room in rooms:
-        if (home / room).exists():
-            shutil.copytree(home / room, backup / room, symlinks=True)
