@@ -1,4 +1,4 @@
-"""``python -m benchmarks --comparison``: the product beside its peers on the same files in one run, as table and plot.
+"""``python -m benchmarks peers``: the product beside its peers on the same files in one run, as table and plot.
 
 Two kinds of work. *Files to the monthly usage mart*: plain DuckDB SQL, pandas as people write it in Airflow tasks, and
 the night's data work (which does far more: rows with identity, quarantine, two gates, all marts and the evaluation).

@@ -1,4 +1,4 @@
-"""``python -m benchmarks --load HOME``: many users on pages and API beside a nightly, and what it costs both.
+"""``python -m benchmarks users HOME``: many users on pages and API beside a nightly, and what it costs both.
 
 Nights alone and nights beside the users take turns, each loading one more day, so that a history that grows favours
 neither. The users are processes of their own on the same machine, at the lowest priority because elsewhere they would
