@@ -38,8 +38,8 @@ def back_up(shell: Shell) -> None:
     home, backup = home_of(shell), Path(shell.environment["ONELEDGER_BACKUP"])
     shutil.rmtree(backup, ignore_errors=True)
     rooms = (
-        "landing", "seals", "releases", "evaluations", "corrections", "retention", "published", "outcomes", "notices",
-        "lineage",
+        "landing", "seals", "releases", "evaluations", "corrections", "retention", "published", "reports", "outcomes",
+        "notices", "lineage",
     )  # fmt: skip
     for room in rooms:
         if (home / room).exists():
