@@ -178,9 +178,7 @@ def an_edited_evaluation(shell: Shell) -> Iterator[None]:
     """Somebody decided on a draft, which seals it; then somebody else edits it."""
     if not (home_of(shell) / "evaluations").exists():
         shell.execute(Block("bash", "oneledger evaluate --period 2022-Q3"))
-    shell.run(
-        "oneledger", "evaluate", "reject", "newest", "--name", "王敏", "--reason", "data are missing"
-    )
+    shell.run("oneledger", "evaluate", "reject", "newest", "--name", "王敏", "--reason", "data are missing")
     back_up(shell)
     run = max((home_of(shell) / "evaluations").glob("2022-Q3-*"))
     record = next(iter(sorted(run.rglob("*.csv"))), None) or run / "run.json"
