@@ -123,7 +123,8 @@ def build_on_spark(settings: Settings, *, size: ClusterSize, with_tests: bool, p
     progress(f"4/5 Spark: dbt on the cluster, {len(there)} seeds and models  {seconds['spark']:.1f} s")
 
     with _timed(seconds, "compare"):
-        comparisons = compare_marts(home.duckdb_warehouse, marts_of(home.manifest, home.warehouse, home.views))
+        marts = marts_of(home.manifest, home.warehouse, home.views)
+        comparisons = compare_marts(home.duckdb_warehouse, marts, memory_limit=settings.duckdb_memory_limit)
     same = sum(comparison.is_same for comparison in comparisons)
     progress(f"5/5 比对 compare: {same} of {len(comparisons)} marts the same  {seconds['compare']:.1f} s")
     here = _model_seconds(home.folder / "duckdb" / "target" / "run_results.json")
@@ -177,7 +178,7 @@ def _build_on_duckdb(settings: Settings, home: SparkHome) -> float:
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
         "ONELEDGER_WAREHOUSE": str(home.duckdb_warehouse),
-        "ONELEDGER_MEMORY_LIMIT": settings.memory_limit,
+        "ONELEDGER_DUCKDB_MEMORY": settings.duckdb_memory_limit,
         "ONELEDGER_THREADS": str(settings.threads),
     }
     return _run(command, environment, folder, folder / "build.log", "DuckDB")
