@@ -97,6 +97,7 @@ def test_questions_made_of_the_description_are_answered_as_it_says(client: Clien
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3_600)  # thousands of questions
 def test_many_questions_made_of_the_description_are_answered_as_it_says(client: ClientOf) -> None:
     assert {200, 404, 422} <= try_all(client, examples=100, with_long=False)
     assert {404, 422} <= try_all(client, examples=10, with_long=True)
