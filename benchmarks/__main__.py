@@ -20,19 +20,20 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.comparison import Contender, Limits, measure_comparison, to_json, write_plot
+from benchmarks.comparison import Contender, Limits, measure_comparison, to_json
+from benchmarks.comparison import plot_of as peers_plot
 from benchmarks.comparison import table_of as comparison_table
 from benchmarks.gate import GateCost, measure_gate
 from benchmarks.large import measure_large, plot_of, table_of
 from benchmarks.load import History, measure_load, print_load
 from benchmarks.nightly import DATA_WORK, HistoryCost, ScaleCost, measure_history, measure_scale
 from benchmarks.pages import measure_pages
+from benchmarks.plots import write_plot
 from benchmarks.tracing import measure_tracing
-from oneledger.charts.palette import PAPER
-from oneledger.charts.render import svg
 
 console = Console(width=150, highlight=False)
 
+_PEERS_TITLE = "OneLedger beside plain DuckDB SQL, pandas and SQLMesh"
 _PARTS = ("gate", "scales", "history")
 STAGES_SHOWN = ("extract", "load_raw", "admit", "gate_sources", "build_models", "gate_marts", "publish")
 
@@ -118,7 +119,7 @@ def _peers(arguments: argparse.Namespace) -> None:
             _clear(arguments, root / f"comparison-{scale}")
             print(comparison_table(contenders))
     if arguments.plot:
-        write_plot(contenders, arguments.plot)
+        write_plot(peers_plot(contenders), arguments.plot, title=_PEERS_TITLE)
     _write(arguments, to_json(contenders))
 
 
@@ -140,7 +141,7 @@ def _province(arguments: argparse.Namespace) -> None:
     )
     if arguments.plot:
         title = f"One more day at scale {cost.scale} on {cost.history_rows:,} usage rows, in seconds"
-        arguments.plot.write_text(svg(plot_of(cost), title=title, palette=PAPER) + "\n", "utf-8")
+        write_plot(plot_of(cost), arguments.plot, title=title)
     _write(arguments, cost.to_json())
 
 

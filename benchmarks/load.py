@@ -239,7 +239,7 @@ def _pages(home: Path, people: list[dict[str, str]], memory_limit: str) -> Itera
         "ONELEDGER_WEB_TOKENS": tokens_of(people),
     }
     environment.pop("ONELEDGER_WEB_RATE", None)
-    command = [Path(sys.executable).with_name("oneledger"), "web", "--port", "0"]
+    command = [str(Path(sys.executable).with_name("oneledger")), "web", "--port", "0"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None

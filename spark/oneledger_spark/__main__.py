@@ -70,6 +70,7 @@ def _silent(_: str) -> None:
 def _as_json(built: Built) -> dict[str, object]:
     return {
         "ok": built.is_same, "rows_count": built.rows_count, "seconds": built.seconds,
+        "peak_mib": built.peak_mib,
         "model_seconds": built.model_seconds,
         "items": [{**dataclasses.asdict(one), "is_same": one.is_same} for one in built.comparisons],
     }  # fmt: skip
@@ -95,7 +96,8 @@ def _print(built: Built) -> None:
     here, there = (statistics.median(pair[engine] for pair in built.model_seconds.values()) for engine in (0, 1))
     say(
         f"用时 seconds: DuckDB {built.seconds['duckdb']:.0f}, Spark {built.seconds['spark']:.0f}; "
-        f"模型中位数 the median model {here:.2f} and {there:.2f}."
+        f"模型中位数 the median model {here:.2f} and {there:.2f}; "
+        f"峰值内存 peak memory MiB: {built.peak_mib['duckdb']:,.0f} and {built.peak_mib['spark']:,.0f}."
     )
 
 

@@ -65,11 +65,13 @@ class Cluster:
         address: what a driver connects to, ``spark://…``.
         folder: logs and work of its processes.
         environment: variables that a driver on this machine needs.
+        process_ids: the master and the workers; executors are children of theirs.
     """
 
     address: str
     folder: Path
     environment: dict[str, str]
+    process_ids: tuple[int, ...] = ()
 
 
 @contextlib.contextmanager
@@ -108,7 +110,7 @@ def running_cluster(folder: Path, spark_home: Path, python: Path, size: ClusterS
             places = ("--webui-port", _free_port(), "--work-dir", folder / f"worker-{number}")
             processes.append(_start(folder, f"worker-{number}", environment, _WORKER, *options, *places, address))
         _wait_for_workers(page, size.workers, processes, folder)
-        yield Cluster(address, folder, environment)
+        yield Cluster(address, folder, environment, tuple(process.pid for process in processes))
     finally:
         for process in reversed(processes):
             _end(process)

@@ -70,13 +70,16 @@ def marts_of(manifest_path: Path, warehouse: Path, views: Path) -> list[Mart]:
     return sorted(marts, key=lambda mart: mart.shown)
 
 
-def compare_marts(duckdb_warehouse: Path, marts: list[Mart]) -> list[Comparison]:
+def compare_marts(duckdb_warehouse: Path, marts: list[Mart], *, memory_limit: str) -> list[Comparison]:
     """Compare each mart with the one of the same name in DuckDB's warehouse: types, then rows as a multiset.
 
     A row that has no equal is set beside the one that is equal in all columns but doubles; these may differ by
-    ``DOUBLE_TOLERANCE`` of the larger. How many rows needed it is told.
+    ``DOUBLE_TOLERANCE`` of the larger. How many rows needed it is told. What does not fit into ``memory_limit`` is
+    spilled beside the warehouse.
     """
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"temp_directory": f"{duckdb_warehouse}.spill"}) as connection:
+        connection.execute(f"set memory_limit = '{memory_limit}'")
+        connection.execute("set preserve_insertion_order = false")
         connection.execute(f"attach '{duckdb_warehouse}' as built (read_only)")
         return [_compare(connection, mart) for mart in marts]
 

@@ -56,6 +56,7 @@ def in_spark_sql(sql: str) -> str:
     if len(trees) != 1 or trees[0] is None:
         raise TranslationError(f"{len(trees)} statements where one query was expected.")
     tree = _ruled(trees[0])
+    numbers.take_means_as_doubles(tree)
     for select in list(tree.find_all(exp.Select)):
         rows.bring_unnested_lists_beside(select)
     _refuse_what_stays(tree)

@@ -26,7 +26,7 @@ def export_inputs(settings: Settings, folder: Path) -> int:
     rows_count = 0
     with duckdb.connect(str(settings.warehouse_path), read_only=True) as warehouse:
         warehouse.execute(f"set threads = {settings.threads}")
-        warehouse.execute(f"set memory_limit = '{settings.memory_limit}'")
+        warehouse.execute(f"set memory_limit = '{settings.duckdb_memory_limit}'")
         for schema, table in source_tables(settings):
             target = folder / schema / table
             target.mkdir(parents=True)
@@ -50,7 +50,7 @@ def load_inputs(settings: Settings, folder: Path, warehouse_path: Path) -> None:
     warehouse_path.unlink(missing_ok=True)
     with duckdb.connect(str(warehouse_path)) as warehouse:
         warehouse.execute(f"set threads = {settings.threads}")
-        warehouse.execute(f"set memory_limit = '{settings.memory_limit}'")
+        warehouse.execute(f"set memory_limit = '{settings.duckdb_memory_limit}'")
         for schema, table in source_tables(settings):
             warehouse.execute(f"create schema if not exists {schema}")
             warehouse.execute(f"create table {schema}.\"{table}\" as from '{folder / schema / table}/*.parquet'")

@@ -9,6 +9,8 @@ from sqlglot import exp
 SAME_IN_SPARK = {"bit_count", "rint", "engine.text_of_double", "typeof", "format_string"}
 
 _TEXT = {exp.DataType.Type.VARCHAR, exp.DataType.Type.TEXT}
+# Spark gives a mean four places more, and 38 digits are all it has: 16 of them stay before the point.
+_EXACT = "decimal(38, 18)"
 _INTEGERS = {exp.DataType.Type.INT, exp.DataType.Type.BIGINT, exp.DataType.Type.SMALLINT}
 
 # Names of columns that never hold a double, by the project's grammar of names.
@@ -30,11 +32,34 @@ def rounded(node: exp.Expr) -> exp.Expr | None:
     return exp.paren(exp.Div(this=scaled, expression=power.copy(), typed=False, safe=False))
 
 
-def averaged(node: exp.Expr) -> exp.Expr | None:
-    """The mean of decimals is a double; Spark would give a decimal of four more places."""
-    if isinstance(node.this, exp.Cast):
-        return None
-    return exp.Avg(this=_as_double(node.this))
+def take_means_as_doubles(tree: exp.Expr) -> None:
+    """Change ``tree`` in place: each ``avg``, with the filter and the window around it, gives a double.
+
+    DuckDB sums decimals exactly and divides once; Spark would give a decimal of four more places, or, of doubles, a sum
+    that is rounded with each row. What a mean leaves of a value near it (a score less the mean score) is nothing but
+    such roundings. So a decimal's mean is taken of more places than a double holds.
+    """
+    for mean in list(tree.find_all(exp.Avg)):
+        if isinstance(mean.this, exp.Cast) and mean.this.to.this == exp.DataType.Type.DOUBLE:
+            continue
+        whole: exp.Expr = mean
+        while isinstance(whole.parent, exp.Filter | exp.Window) and whole.arg_key == "this":
+            whole = whole.parent
+        of_decimals, of_doubles = (_mean_of(whole, exp.cast(mean.this.copy(), kind)) for kind in (_EXACT, "double"))
+        # Behind ``group by`` a column stands in an aggregate only; that of one is of its type.
+        shown = mean.this.copy() if isinstance(whole, exp.Window) else exp.Min(this=mean.this.copy())
+        is_decimal_there = exp.Like(
+            this=exp.Anonymous(this="typeof", expressions=[shown]), expression=exp.Literal.string("decimal%")
+        )
+        whole.replace(exp.Case().when(is_decimal_there, exp.cast(of_decimals, "double")).else_(of_doubles))
+
+
+def _mean_of(whole: exp.Expr, value: exp.Expr) -> exp.Expr:
+    other = whole.copy()
+    mean = other.find(exp.Avg)
+    assert mean is not None  # whole is the mean itself, or what stands around it
+    mean.set("this", value)
+    return other
 
 
 def cast_otherwise(node: exp.Expr) -> exp.Expr | None:
@@ -114,7 +139,6 @@ def _as_double(node: exp.Expr) -> exp.Expr:
 RULES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr | None]] = {
     exp.Div: divided,
     exp.Round: rounded,
-    exp.Avg: averaged,
     exp.Cast: cast_otherwise,
     exp.DPipe: joined,
 }

@@ -25,7 +25,7 @@ def compared(built: Path, spark_rows: str) -> Comparison:
     mart = Mart("marts", "app", built.parent / "app")
     mart.parquet.mkdir()
     duckdb.sql(spark_rows).write_parquet(str(mart.parquet / "part-0.parquet"))
-    return compare_marts(built, [mart])[0]
+    return compare_marts(built, [mart], memory_limit="512MB")[0]
 
 
 def test_the_same_rows_in_another_order_are_the_same(built: Path) -> None:

@@ -28,6 +28,17 @@ from oneledger_spark.dialect import TranslationError, in_spark_sql, in_spark_typ
         ("select round(a, 2) as d from t", "(ROUND(CAST(a AS DOUBLE) * 1e2) / 1e2)"),
         ("select round(cast(a as decimal(5, 4)), 2) as d from t", "ROUND(CAST(a AS DECIMAL(5, 4)), 2)"),
         (
+            "select avg(a) over (partition by b) as d from t",
+            "CASE WHEN typeof(a) LIKE 'decimal%' THEN CAST(AVG(CAST(a AS DECIMAL(38, 18))) OVER (PARTITION BY b) "
+            "AS DOUBLE) ELSE AVG(CAST(a AS DOUBLE)) OVER (PARTITION BY b) END AS d",
+        ),
+        (
+            "select avg(a) filter (where b > 0) as d from t group by c",
+            "CASE WHEN typeof(MIN(a)) LIKE 'decimal%' THEN CAST(AVG(CAST(a AS DECIMAL(38, 18))) FILTER(WHERE b > 0) "
+            "AS DOUBLE) ELSE AVG(CAST(a AS DOUBLE)) FILTER(WHERE b > 0) END AS d",
+        ),
+        ("select avg(cast(a as double)) as d from t", "SELECT AVG(CAST(a AS DOUBLE)) AS d FROM t"),
+        (
             "select measured_value || 'x' as d from t",
             "CASE WHEN typeof(measured_value) = 'double' THEN engine.text_of_double(CAST(measured_value AS STRING)) "
             "ELSE CAST(measured_value AS STRING) END || 'x'",

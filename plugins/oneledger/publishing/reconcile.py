@@ -59,6 +59,6 @@ def _failure(item: dict[str, Any]) -> dict[str, str]:
         f"{item['title_en']}: computed {computed}, published {item['published_value']}.",
         "expected": f"{item['comparison'] or 'equal'} {item['published_value']} ({item['source_reference']})",
         "remedy": f"用 `oneledger trace figure {item['figure_id']}` 追到来源文件的行，在来源更正后重新运行。 "
-        f"Follow it down to the lines that it comes from: `oneledger trace figure {item['figure_id']}`; the rows of the "
-        f'mart: `oneledger query "from {where}"`. Correct it at the source and run again.',
+        f"Follow it down to the lines that it comes from: `oneledger trace figure {item['figure_id']}`; the rows of "
+        f'the mart: `oneledger query "from {where}"`. Correct it at the source and run again.',
     }
