@@ -141,6 +141,7 @@ def test_matching_figures_are_good_and_a_differing_one_says_what_to_do(
     assert "1792" in item["problem"]
     assert "reply, p. 3" in item["expected"]
     assert "marts.dim_project" in item["remedy"]
+    assert f"`oneledger trace figure {item['figure_id']}`" in item["remedy"]
     assert reconcile(settings, version.version)["ok"] is True
 
 

@@ -125,6 +125,8 @@ def runs(
     }  # fmt: skip
     print_table(found, headings)
     for one in found[:1]:
+        # In one piece: the table breaks long ids and verdicts, and both are typed or looked for.
+        say(f"{one['run_id']}: {one['verdict']}")
         for problem in one["problems"]:
             say(f"  {one['run_id']} {problem['step']} {problem['source'] or ''}: {_plain(problem['message'])}")
 
