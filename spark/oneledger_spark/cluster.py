@@ -34,8 +34,9 @@ logger.metastore.name = org.apache.hadoop.hive.metastore.RetryingHMSHandler
 logger.metastore.level = off
 """
 # Most code of a build runs once, to plan a query over few rows: of the driver's first twelve seconds of cores the
-# optimizing compiler took four (2026-11-26). What the environment says stands in the place of this.
-_JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+# optimizing compiler took four (2026-11-26). Without it Java would keep but 48 MB of code, which the driver outgrows,
+# and sweep. What the environment says stands in the place of this.
+_JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC"
 
 
 @dataclass(frozen=True)
