@@ -54,7 +54,7 @@ lint-rules: setup ## the rules of the evaluation add up
 	$(VENV)/oneledger rules check
 
 bench: setup ## rows, seconds per stage, memory, one more day, ratio to plain DuckDB SQL (SCALE=1000 BENCH_HOME=DIR: a province)
-	@$(VENV)/python -m benchmarks $(if $(SCALE),--scale $(SCALE) --home $(BENCH_HOME))
+	@$(VENV)/python -m benchmarks $(if $(SCALE),province $(BENCH_HOME) --scale $(SCALE),night)
 
 docs: setup ## dbt's documentation pages; with columns as built when there is a warehouse
 	@cd dbt_project && if [ -f "$(ONELEDGER_WAREHOUSE)" ]; then $(DBT) docs generate --static; \

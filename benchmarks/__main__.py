@@ -1,118 +1,131 @@
-"""``make bench``: what the nightly costs, beside plain DuckDB SQL on the same files in the same run."""
+"""What the nightly costs, beside plain DuckDB SQL on the same files in the same run; ``make bench`` is ``night``.
+
+python -m benchmarks night --only scales --scales 1,10
+python -m benchmarks peers --plot peers.svg
+python -m benchmarks province /srv/bench
+python -m benchmarks users /srv/load --users 200 --minutes 2
+"""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime as dt
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.comparison import Contender, Limits, measure_comparison, to_json, write_plot
+from benchmarks.comparison import Contender, Limits, measure_comparison, to_json
+from benchmarks.comparison import plot_of as peers_plot
 from benchmarks.comparison import table_of as comparison_table
 from benchmarks.gate import GateCost, measure_gate
 from benchmarks.large import measure_large, plot_of, table_of
 from benchmarks.load import History, measure_load, print_load
 from benchmarks.nightly import DATA_WORK, HistoryCost, ScaleCost, measure_history, measure_scale
 from benchmarks.pages import measure_pages
+from benchmarks.plots import write_plot
 from benchmarks.tracing import measure_tracing
-from oneledger.charts.palette import PAPER
-from oneledger.charts.render import svg
 
 console = Console(width=150, highlight=False)
+
+_PEERS_TITLE = "OneLedger beside plain DuckDB SQL, pandas and SQLMesh"
+_PARTS = ("gate", "scales", "history")
+STAGES_SHOWN = ("extract", "load_raw", "admit", "gate_sources", "build_models", "gate_marts", "publish")
 
 
 def main() -> None:
     arguments = _arguments()
-    if arguments.tracing:
-        traces = measure_tracing(arguments.tracing, memory_limit=arguments.memory_limit, say=console.print)
-        if arguments.output:
-            Path(arguments.output).write_text(json.dumps([one.to_json() for one in traces], indent=1) + "\n", "utf-8")
-        return
-    if arguments.pages:
-        pages = measure_pages(arguments.pages, memory_limit=arguments.memory_limit, say=console.print)
-        if arguments.output:
-            Path(arguments.output).write_text(json.dumps([one.to_json() for one in pages], indent=1) + "\n", "utf-8")
-        return
-    if arguments.load:
-        history = History(arguments.load_scale, arguments.first_day, arguments.last_day - dt.timedelta(days=1))
-        load = measure_load(
-            arguments.load, history, users=arguments.users, minutes=arguments.minutes,
-            memory_limit=arguments.memory_limit, say=console.print,
-        )  # fmt: skip
-        print_load(load, print)
-        if arguments.output:
-            Path(arguments.output).write_text(json.dumps(load.to_json(), indent=1) + "\n", "utf-8")
-        return
-    if arguments.scale:
-        _measure_large(arguments)
-        return
-    if arguments.comparison:
-        _compare(arguments)
-        return
-    root = Path(arguments.home or tempfile.mkdtemp(prefix="oneledger-bench-"))
-    console.print(f"data under {root}; memory limit {arguments.memory_limit}")
+    arguments.run(arguments)
+
+
+def _night(arguments: argparse.Namespace) -> None:
+    """The gate, the night at each scale, one more day on a short and a long history: what ``make bench`` prints."""
+    only = arguments.only or list(_PARTS)
     report: dict[str, object] = {"memory_limit": arguments.memory_limit}
-    try:
-        if arguments.gate or not arguments.no_gate:
-            gate = measure_gate(
-                root / "gate",
-                rows=arguments.gate_rows,
-                pandas_rows=min(arguments.gate_rows, arguments.pandas_rows),
-                memory_limit=arguments.memory_limit,
-                say=console.print,
-            )
-            _print_gate(gate)
-            report["gate"] = gate.to_json()
-            if not arguments.keep:
-                shutil.rmtree(root / "gate")
-        costs = []
-        if arguments.gate:
-            arguments.scales, arguments.no_history = [], True
+    with _data(arguments) as root:
+        if "gate" in only:
+            report["gate"] = _gate(arguments, root).to_json()
+        if "scales" in only:
+            report["scales"] = [cost.to_json() for cost in _scales(arguments, root)]
+        if "history" in only:
+            report["history"] = _history(arguments, root).to_json()
+    _write(arguments, report)
+
+
+def _gate(arguments: argparse.Namespace, root: Path) -> GateCost:
+    gate = measure_gate(
+        root / "gate",
+        rows=arguments.gate_rows,
+        pandas_rows=min(arguments.gate_rows, arguments.pandas_rows),
+        memory_limit=arguments.memory_limit,
+        say=console.print,
+    )
+    _print_gate(gate)
+    _clear(arguments, root / "gate")
+    return gate
+
+
+def _scales(arguments: argparse.Namespace, root: Path) -> list[ScaleCost]:
+    costs = []
+    for scale in arguments.scales:
+        cost = measure_scale(
+            root / f"scale-{scale}",
+            scale=scale,
+            first_day=_first_day(arguments, scale),
+            last_day=arguments.last_day,
+            memory_limit=arguments.memory_limit,
+            say=console.print,
+        )
+        costs.append(cost)
+        _print_scales(costs)
+        _clear(arguments, root / f"scale-{scale}")
+    return costs
+
+
+def _history(arguments: argparse.Namespace, root: Path) -> HistoryCost:
+    history = measure_history(
+        root / "history",
+        scale=arguments.history_scale,
+        # The workbook of a month comes with its last day: the short history must hold one.
+        last_day=arguments.last_day + dt.timedelta(days=3),
+        short_days=6,
+        long_days=600,
+        memory_limit=arguments.memory_limit,
+        say=console.print,
+    )
+    _print_history(history)
+    return history
+
+
+def _peers(arguments: argparse.Namespace) -> None:
+    """All peers at the asked scales: table on standard output, plot and figures in files."""
+    limits = Limits(arguments.memory_limit, arguments.pandas_gib * 1024**3)
+    contenders: list[Contender] = []
+    with _data(arguments) as root:
         for scale in arguments.scales:
-            cost = measure_scale(
-                root / f"scale-{scale}",
+            contenders += measure_comparison(
+                root / f"comparison-{scale}",
                 scale=scale,
-                first_day=arguments.first_day if scale < arguments.long_history_below else arguments.short_first_day,
+                first_day=_first_day(arguments, scale),
                 last_day=arguments.last_day,
-                memory_limit=arguments.memory_limit,
+                limits=limits,
                 say=console.print,
             )
-            costs.append(cost)
-            _print_scales(costs)
-            if not arguments.keep:
-                shutil.rmtree(root / f"scale-{scale}")
-        report["scales"] = [cost.to_json() for cost in costs]
-        if not arguments.no_history:
-            history = measure_history(
-                root / "history",
-                scale=arguments.history_scale,
-                # The workbook of a month comes with its last day: the short history must hold one.
-                last_day=arguments.last_day + dt.timedelta(days=3),
-                short_days=6,
-                long_days=600,
-                memory_limit=arguments.memory_limit,
-                say=console.print,
-            )
-            _print_history(history)
-            report["history"] = history.to_json()
-    finally:
-        if not arguments.keep and not arguments.home:
-            shutil.rmtree(root, ignore_errors=True)
-    if arguments.output:
-        Path(arguments.output).write_text(json.dumps(report, ensure_ascii=False, indent=2), encoding="utf-8")
-        console.print(f"written: {arguments.output}")
+            _clear(arguments, root / f"comparison-{scale}")
+            print(comparison_table(contenders))
+    if arguments.plot:
+        write_plot(peers_plot(contenders), arguments.plot, title=_PEERS_TITLE)
+    _write(arguments, to_json(contenders))
 
 
-def _measure_large(arguments: argparse.Namespace) -> None:
-    if not arguments.home:
-        raise SystemExit("--scale needs --home: the history takes long to build and is kept for the next time.")
+def _province(arguments: argparse.Namespace) -> None:
     cost = measure_large(
-        Path(arguments.home).resolve(),
+        arguments.home.resolve(),
         scale=arguments.scale,
         last_day=arguments.last_day,
         history_days=arguments.history_days,
@@ -128,78 +141,117 @@ def _measure_large(arguments: argparse.Namespace) -> None:
     )
     if arguments.plot:
         title = f"One more day at scale {cost.scale} on {cost.history_rows:,} usage rows, in seconds"
-        arguments.plot.write_text(svg(plot_of(cost), title=title, palette=PAPER) + "\n", "utf-8")
-    if arguments.output:
-        Path(arguments.output).write_text(json.dumps(cost.to_json(), indent=1) + "\n", "utf-8")
+        write_plot(plot_of(cost), arguments.plot, title=title)
+    _write(arguments, cost.to_json())
 
 
-def _compare(arguments: argparse.Namespace) -> None:
-    """All peers at the asked scales: table on standard output, plot and figures in files."""
+def _users(arguments: argparse.Namespace) -> None:
+    history = History(arguments.scale, arguments.first_day, arguments.last_day - dt.timedelta(days=1))
+    load = measure_load(
+        arguments.home, history, users=arguments.users, minutes=arguments.minutes,
+        memory_limit=arguments.memory_limit, say=console.print,
+    )  # fmt: skip
+    print_load(load, print)
+    _write(arguments, load.to_json())
+
+
+def _traces(arguments: argparse.Namespace) -> None:
+    traces = measure_tracing(arguments.home, memory_limit=arguments.memory_limit, say=console.print)
+    _write(arguments, [one.to_json() for one in traces])
+
+
+def _pages(arguments: argparse.Namespace) -> None:
+    pages = measure_pages(arguments.home, memory_limit=arguments.memory_limit, say=console.print)
+    _write(arguments, [one.to_json() for one in pages])
+
+
+def _first_day(arguments: argparse.Namespace, scale: int) -> dt.date:
+    return arguments.first_day if scale < arguments.long_history_below else arguments.short_first_day
+
+
+@contextlib.contextmanager
+def _data(arguments: argparse.Namespace) -> Iterator[Path]:
+    """The folder of the cities that are made for measuring; a temporary one is removed."""
     root = Path(arguments.home or tempfile.mkdtemp(prefix="oneledger-bench-"))
-    limits = Limits(arguments.memory_limit, arguments.pandas_gib * 1024**3)
-    contenders: list[Contender] = []
+    console.print(f"data under {root}; memory limit {arguments.memory_limit}")
     try:
-        for scale in arguments.scales:
-            contenders += measure_comparison(
-                root / f"comparison-{scale}",
-                scale=scale,
-                first_day=arguments.first_day if scale < arguments.long_history_below else arguments.short_first_day,
-                last_day=arguments.last_day,
-                limits=limits,
-                say=console.print,
-            )
-            if not arguments.keep:
-                shutil.rmtree(root / f"comparison-{scale}")
-            print(comparison_table(contenders))
+        yield root
     finally:
         if not arguments.keep and not arguments.home:
             shutil.rmtree(root, ignore_errors=True)
-    if arguments.plot:
-        write_plot(contenders, arguments.plot)
+
+
+def _clear(arguments: argparse.Namespace, folder: Path) -> None:
+    if not arguments.keep:
+        shutil.rmtree(folder)
+
+
+def _write(arguments: argparse.Namespace, figures: object) -> None:
     if arguments.output:
-        Path(arguments.output).write_text(json.dumps(to_json(contenders), indent=1) + "\n", "utf-8")
+        arguments.output.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        console.print(f"written: {arguments.output}")
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "--scales", type=lambda text: [int(part) for part in text.split(",") if part], default=[1, 10, 100]
+    everywhere = argparse.ArgumentParser(add_help=False)
+    everywhere.add_argument("--memory-limit", default="4GB", help="of the command as a whole (default 4GB)")
+    everywhere.add_argument("--output", type=Path, help="write the figures as JSON to this file as well")
+
+    days = argparse.ArgumentParser(add_help=False)
+    days.add_argument("--first-day", type=dt.date.fromisoformat, default=dt.date(2021, 1, 1))
+    days.add_argument("--last-day", type=dt.date.fromisoformat, default=dt.date(2022, 10, 31))
+
+    made = argparse.ArgumentParser(add_help=False, parents=[days])
+    made.add_argument("--scales", type=_numbers, default=[1, 10, 100], help="comma-separated (default 1,10,100)")
+    made.add_argument("--long-history-below", type=int, default=100,
+                      help="scales from here on start on --short-first-day, for the time that it takes")  # fmt: skip
+    made.add_argument("--short-first-day", type=dt.date.fromisoformat, default=dt.date(2022, 9, 1))
+    made.add_argument("--home", help="where to put the data; default: a temporary folder, removed")
+    made.add_argument("--keep", action="store_true", help="keep the data")
+
+    there = argparse.ArgumentParser(add_help=False)
+    there.add_argument("home", type=Path, help="the installation to measure (its ONELEDGER_HOME)")
+
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--scale", type=int, help="only one more day at this scale, on a history that is built in --home and kept"
-    )
-    parser.add_argument("--history-days", type=int, default=72, help="with --scale: days of usage before the day")
-    parser.add_argument("--no-plain", action="store_true", help="with --scale: leave the plain script out")
-    parser.add_argument("--first-day", type=dt.date.fromisoformat, default=dt.date(2021, 1, 1))
-    parser.add_argument("--last-day", type=dt.date.fromisoformat, default=dt.date(2022, 10, 31))
-    parser.add_argument(
-        "--long-history-below",
-        type=int,
-        default=100,
-        help="scales from here on start on --short-first-day, so that the whole bench ends in about half an hour",
-    )
-    parser.add_argument("--short-first-day", type=dt.date.fromisoformat, default=dt.date(2022, 9, 1))
-    parser.add_argument("--history-scale", type=int, default=10, help="scale at which history is varied")
-    parser.add_argument("--no-history", action="store_true", help="leave the history comparison out")
-    parser.add_argument("--gate", action="store_true", help="only the source gate against the load")
-    parser.add_argument("--no-gate", action="store_true", help="leave the source gate out")
-    parser.add_argument("--gate-rows", type=int, default=50_000_000, help="usage rows that the source gate judges")
-    parser.add_argument("--pandas-rows", type=int, default=5_000_000, help="rows of it that pandas is given")
-    parser.add_argument("--tracing", type=Path, help="only traces, in this installation (its ONELEDGER_HOME)")
-    parser.add_argument("--pages", type=Path, help="only the pages, over this installation (its ONELEDGER_HOME)")
-    parser.add_argument("--comparison", action="store_true", help="only the peers: plain SQL, pandas, SQLMesh")
-    parser.add_argument("--plot", type=Path, help="with --comparison or --scale: draw it into this SVG file")
-    parser.add_argument("--pandas-gib", type=int, default=16, help="with --comparison: what pandas may allocate")
-    parser.add_argument("--load", type=Path, help="only users on the pages beside nights, in this installation; "
-                        "built there when there is none")  # fmt: skip
-    parser.add_argument("--load-scale", type=int, default=1, help="scale of that city")
-    parser.add_argument("--users", type=int, default=200, help="how many users at once")
-    parser.add_argument("--minutes", type=float, default=2.0, help="how long they stay each time")
-    parser.add_argument("--memory-limit", default="4GB")
-    parser.add_argument("--home", help="where to put the data (kept); default: a temporary folder, removed")
-    parser.add_argument("--keep", action="store_true", help="keep the data")
-    parser.add_argument("--output", help="write the figures as JSON to this file as well")
+    verbs = parser.add_subparsers(required=True, metavar="WHAT")
+
+    night = verbs.add_parser("night", parents=[everywhere, made], help="the night: gate, scales, length of history")
+    night.add_argument("--only", nargs="+", choices=_PARTS, help="only these parts of it")
+    night.add_argument("--history-scale", type=int, default=10, help="scale at which history is varied")
+    night.add_argument("--gate-rows", type=int, default=50_000_000, help="usage rows that the source gate judges")
+    night.add_argument("--pandas-rows", type=int, default=5_000_000, help="rows of it that pandas is given")
+    night.set_defaults(run=_night)
+
+    peers = verbs.add_parser("peers", parents=[everywhere, made], help="beside plain SQL, pandas and SQLMesh")
+    peers.add_argument("--plot", type=Path, help="draw the figures into this SVG file")
+    peers.add_argument("--pandas-gib", type=int, default=16, help="what pandas may allocate (default 16)")
+    peers.set_defaults(run=_peers)
+
+    province = verbs.add_parser("province", parents=[everywhere], help="one more day on a long history, which is kept")
+    province.add_argument("home", type=Path, help="where the history is, or is built")
+    province.add_argument("--scale", type=int, default=1000)
+    province.add_argument("--history-days", type=int, default=72, help="days of usage before the day (default 72)")
+    province.add_argument("--last-day", type=dt.date.fromisoformat, default=dt.date(2022, 10, 31))
+    province.add_argument("--no-plain", action="store_true", help="without the plain script over all files")
+    province.add_argument("--plot", type=Path, help="draw the figures into this SVG file")
+    province.set_defaults(run=_province)
+
+    users = verbs.add_parser("users", parents=[everywhere, days, there],
+                             help="many users on the pages beside nights; builds a city if there is none")  # fmt: skip
+    users.add_argument("--scale", type=int, default=1, help="scale of that city")
+    users.add_argument("--users", type=int, default=200, help="how many at once (default 200)")
+    users.add_argument("--minutes", type=float, default=2.0, help="how long they stay each time (default 2)")
+    users.set_defaults(run=_users)
+
+    verbs.add_parser("traces", parents=[everywhere, there], help="traces of every kind").set_defaults(run=_traces)
+    verbs.add_parser("pages", parents=[everywhere, there], help="every kind of page").set_defaults(run=_pages)
     return parser.parse_args()
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",") if part]
 
 
 def _print_scales(costs: list[ScaleCost]) -> None:
@@ -249,8 +301,6 @@ def _print_history(cost: HistoryCost) -> None:
         f"(aim: at most 1.3)"
     )
 
-
-STAGES_SHOWN = ("extract", "load_raw", "admit", "gate_sources", "build_models", "gate_marts", "publish")
 
 if __name__ == "__main__":
     main()

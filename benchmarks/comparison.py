@@ -1,4 +1,4 @@
-"""``python -m benchmarks --comparison``: the product beside its peers on the same files in one run, as table and plot.
+"""``python -m benchmarks peers``: the product beside its peers on the same files in one run, as table and plot.
 
 Two kinds of work. *Files to the monthly usage mart*: plain DuckDB SQL, pandas as people write it in Airflow tasks, and
 the night's data work (which does far more: rows with identity, quarantine, two gates, all marts and the evaluation).
@@ -21,7 +21,7 @@ from benchmarks.nightly import RunCost, build_city, compare_month_marts, run_nig
 from benchmarks.processes import CommandFailedError, Measured, measure
 from benchmarks.same_models import SameModels, measure_same_models
 from oneledger.charts.palette import PAPER
-from oneledger.charts.render import Specification, svg
+from oneledger.charts.render import Specification
 
 Say = Callable[[str], None]
 FILES, MODELS = "files to the monthly mart", "all models"
@@ -107,8 +107,8 @@ def table_of(contenders: Sequence[Contender]) -> str:
     return "\n".join(lines)
 
 
-def plot_of(contenders: Sequence[Contender]) -> str:
-    """Seconds of one more day and peak memory, by contender and scale, as one SVG in the colours of paper."""
+def plot_of(contenders: Sequence[Contender]) -> Specification:
+    """Seconds of a first load and of one more day, and peak memory, by contender and scale."""
     values = [
         {
             "scale": f"scale {one.scale}",
@@ -127,7 +127,7 @@ def plot_of(contenders: Sequence[Contender]) -> str:
         if value is not None
     ]
     names = list(dict.fromkeys(str(value["who"]) for value in values))
-    specification: Specification = {
+    return {
         "data": {"values": values},
         "facet": {
             "row": {"field": "scale", "type": "nominal", "title": None, "sort": None},
@@ -146,13 +146,6 @@ def plot_of(contenders: Sequence[Contender]) -> str:
         },
         "resolve": {"scale": {"x": "independent"}},
     }  # fmt: skip
-    return svg(specification, title="OneLedger beside plain DuckDB SQL, pandas and SQLMesh", palette=PAPER)
-
-
-def write_plot(contenders: Sequence[Contender], path: Path) -> None:
-    """The plot on white, so that it can be read where a page of documents is dark."""
-    drawn = plot_of(contenders).replace('style="', 'style="background:#ffffff;', 1)
-    path.write_text(drawn + "\n", "utf-8")
 
 
 def to_json(contenders: Sequence[Contender]) -> list[dict[str, object]]:

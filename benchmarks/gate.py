@@ -1,4 +1,4 @@
-"""``python -m benchmarks --gate``: what the source gate costs beside the load, and beside Great Expectations on pandas.
+"""``python -m benchmarks night --only gate``: the source gate's cost beside the load, and beside GX on pandas.
 
 The rows are made inside DuckDB as raw files, as landing and raw leave them; the load is admission (typing, row rules,
 quarantine, identity), the gate is the product's own. The peer gets the same nine checks of usage rows from the same

@@ -1,9 +1,9 @@
-"""One large scale by itself: a long history built piece by piece, then one more day on top of it.
+"""One large scale by itself: a long history, then one more day on top of it.
 
 The history stays in the home that is given. What is there is not built again, so a run that was interrupted goes on
 where it stood, and each further run measures the day after the one before. Every row goes through ``oneledger city
-build`` and ``oneledger run``; after a piece is landed the portals' drop files become hard links to the landed ones (the
-same bytes), to spare the disk, and interface calls begin ten days before the measured day.
+build`` and ``oneledger run``; when the history is landed the portals' drop files become hard links to the landed ones
+(the same bytes), to spare the disk, and interface calls begin ten days before the measured day.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from oneledger.publishing.versions import current_version
 from oneledger.settings import Settings
 
 FIGURES = "large.json"
-_DAYS_A_PIECE = 10
+_DAYS_AT_A_TIME = 10
 _DAYS_WITH_CALLS = 10
 _PORTALS = ("zheliban", "zhezhengding")
 
@@ -78,12 +77,11 @@ def measure_large(
     eve = last_day - dt.timedelta(days=1)
     usage_from = last_day - dt.timedelta(days=history_days)
     home.mkdir(parents=True, exist_ok=True)
-    for piece in _pieces(usage_from, eve):
-        if _published_until(home) < piece:
-            _build_city(home, scale, usage_from, last_day, piece, say)
-            cost = run_nightly(home, piece, memory_limit, say)
-            _note(home, "pieces", {"until": str(piece), "scale": scale, **dataclasses.asdict(cost)})
-            say(f"  {_share_drops(home)} drop files are links to the landed ones now")
+    if _published_until(home) < eve:
+        _build_city(home, scale, usage_from, last_day, eve, say)
+        load = run_nightly(home, eve, memory_limit, say)
+        _note(home, "loads", {"until": str(eve), "scale": scale, **dataclasses.asdict(load)})
+        say(f"  {_share_drops(home)} drop files are links to the landed ones now")
     settings = Settings(home=home, memory_limit=memory_limit, as_of=_published_until(home))
     if not is_all_published(settings):
         say("  models, rules or checks changed since the history was published: it is built again first")
@@ -107,19 +105,9 @@ def measure_large(
 
 
 def read_figures(home: Path) -> dict[str, list[dict[str, Any]]]:
-    """``pieces`` of the history and measured ``days``, oldest first."""
+    """``loads`` of history and measured ``days``, oldest first."""
     path = home / FIGURES
-    return json.loads(path.read_text("utf-8")) if path.is_file() else {"pieces": [], "days": []}
-
-
-def _pieces(first: dt.date, last: dt.date) -> Iterator[dt.date]:
-    """Last days of pieces of at most ten days that end with each month, and with ``last``."""
-    begun = first
-    while begun <= last:
-        following = (begun.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
-        end = min(last, following - dt.timedelta(days=1), begun + dt.timedelta(days=_DAYS_A_PIECE - 1))
-        yield end
-        begun = end + dt.timedelta(days=1)
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {"loads": [], "days": []}
 
 
 def _published_until(home: Path) -> dt.date:
@@ -136,7 +124,7 @@ def _build_city(home: Path, scale: int, usage_from: dt.date, last_day: dt.date, 
         "--usage-from", str(usage_from), "--calls-from", str(last_day - dt.timedelta(days=_DAYS_WITH_CALLS))
     ]  # fmt: skip
     while reached < until:
-        reached = min(until, reached + dt.timedelta(days=_DAYS_A_PIECE))
+        reached = min(until, reached + dt.timedelta(days=_DAYS_AT_A_TIME))
         took = measure(
             oneledger("city", "build", "--scale", str(scale), "--from", str(first_on), "--to", str(reached), *options),
             {"ONELEDGER_HOME": str(home)},
@@ -192,7 +180,7 @@ def _beside_plain(home: Path, cost: LargeCost, day: dt.date, memory_limit: str) 
 
 def _note(home: Path, kind: str, record: dict[str, Any]) -> None:
     figures = read_figures(home)
-    figures[kind].append(record)
+    figures.setdefault(kind, []).append(record)
     (home / FIGURES).write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
 

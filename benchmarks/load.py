@@ -1,4 +1,4 @@
-"""``python -m benchmarks --load HOME``: many users on pages and API beside a nightly, and what it costs both.
+"""``python -m benchmarks users HOME``: many users on pages and API beside a nightly, and what it costs both.
 
 Nights alone and nights beside the users take turns, each loading one more day, so that a history that grows favours
 neither. The users are processes of their own on the same machine, at the lowest priority because elsewhere they would
@@ -239,7 +239,7 @@ def _pages(home: Path, people: list[dict[str, str]], memory_limit: str) -> Itera
         "ONELEDGER_WEB_TOKENS": tokens_of(people),
     }
     environment.pop("ONELEDGER_WEB_RATE", None)
-    command = [Path(sys.executable).with_name("oneledger"), "web", "--port", "0"]
+    command = [str(Path(sys.executable).with_name("oneledger")), "web", "--port", "0"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None

@@ -1,4 +1,4 @@
-"""The users of ``python -m benchmarks --load``: a locustfile, run in the environment ``load`` by a process of its own.
+"""The users of ``python -m benchmarks users``: a locustfile, run in the environment ``load`` by a process of its own.
 
 Each user is somebody with a token of their own who looks at a page, thinks for one to five seconds, and looks at the
 next; as browsers do, it sends the tag of a page that it has. ``ONELEDGER_LOAD_PLAN`` names the file with the tokens and

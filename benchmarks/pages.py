@@ -47,10 +47,10 @@ def measure_pages(home: Path, *, memory_limit: str, say: Callable[[str], None]) 
         address = str(client.base_url).rstrip("/")
         walk = Walk()
         for path in walk:
-            first, text = _seconds(client, path)
-            again = statistics.median(_seconds(client, path)[0] for _ in range(_AGAIN))
-            costs.append(PageCost(path, round(first, 3), round(again, 3), len(text.encode())))
-            say(f"{first:6.3f} s first, {again:6.3f} s again, {len(text) // 1000:5d} kB  {path}")
+            took, text = _seconds(client, path)
+            took_again = statistics.median(_seconds(client, path)[0] for _ in range(_AGAIN))
+            costs.append(PageCost(path, round(took, 3), round(took_again, 3), len(text.encode())))
+            say(f"{took:6.3f} s first, {took_again:6.3f} s again, {len(text) // 1000:5d} kB  {path}")
             walk.take_links(links_of(text, address + path), address)
     slowest = max(costs, key=lambda one: one.first_seconds)
     kinds = {kind_of(one.path) for one in costs}
@@ -71,7 +71,7 @@ def _served(home: Path, memory_limit: str) -> Iterator[httpx.Client]:
         "ONELEDGER_WEB_TOKENS": f"engineer={token}",
         "ONELEDGER_WEB_RATE": "1000000",
     }
-    command = [Path(sys.executable).with_name("oneledger"), "web", "--port", "0"]
+    command = [str(Path(sys.executable).with_name("oneledger")), "web", "--port", "0"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None

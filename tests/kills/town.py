@@ -16,6 +16,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from oneledger.settings import PROJECT_ROOT
@@ -359,6 +360,14 @@ class _Registry(http.server.BaseHTTPRequestHandler):
         """Nothing to say."""
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    """Says nothing of an asker that was killed in the middle of its question; everything else it tells."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Registry:
     """The registry as a process of its own, on one port for good; it can be taken away and brought back."""
 
@@ -396,9 +405,9 @@ class Registry:
 def main() -> None:
     """Serve the registry: the file that holds its day, and a port."""
     try:
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), _Registry)
+        server = _Server(("127.0.0.1", int(sys.argv[2])), _Registry)
     except OSError:
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Registry)
+        server = _Server(("127.0.0.1", 0), _Registry)
     print(server.server_port, flush=True)
     server.serve_forever()
 

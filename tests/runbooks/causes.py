@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 import duckdb
 
 from oneledger.city.breaking import break_city, mend_city
+from oneledger.runbooks.pages import Block
 from tests.faults.rounds import LAST
 
 from .commands import Shell
@@ -29,6 +31,19 @@ def home_of(shell: Shell) -> Path:
 
 def checkout_of(shell: Shell) -> Path:
     return Path(shell.environment["ONELEDGER_PROJECT_ROOT"])
+
+
+def back_up(shell: Shell) -> None:
+    """A copy of all that cannot be made again, as an operator keeps it."""
+    home, backup = home_of(shell), Path(shell.environment["ONELEDGER_BACKUP"])
+    shutil.rmtree(backup, ignore_errors=True)
+    rooms = (
+        "landing", "seals", "releases", "evaluations", "corrections", "retention", "published", "reports", "outcomes",
+        "notices", "lineage",
+    )  # fmt: skip
+    for room in rooms:
+        if (home / room).exists():
+            shutil.copytree(home / room, backup / room, symlinks=True)
 
 
 @contextlib.contextmanager
@@ -100,6 +115,12 @@ def an_edited_rule(shell: Shell) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def a_dag_that_is_no_python(shell: Shell) -> Iterator[None]:
+    _append(next((checkout_of(shell) / "dags").glob("*.py")), "\ndef unfinished(\n")
+    yield
+
+
+@contextlib.contextmanager
 def a_killed_run(shell: Shell) -> Iterator[None]:
     """SIGKILL while the models are built."""
     break_city("redelivered_day", home_of(shell) / "city", dt.date(LAST.year, LAST.month, 22))
@@ -109,7 +130,7 @@ def a_killed_run(shell: Shell) -> Iterator[None]:
     ) as process:  # fmt: skip
         assert process.stderr is not None
         for line in process.stderr:
-            if line.startswith("3/6"):
+            if line.startswith("3/6") and "→" in line:
                 break
         time.sleep(1)
         os.killpg(process.pid, signal.SIGKILL)
@@ -154,7 +175,12 @@ def a_changed_landed_file(shell: Shell) -> Iterator[None]:
 
 @contextlib.contextmanager
 def an_edited_evaluation(shell: Shell) -> Iterator[None]:
-    run = sorted((home_of(shell) / "evaluations").iterdir())[-1]
+    """Somebody decided on a draft, which seals it; then somebody else edits it."""
+    if not (home_of(shell) / "evaluations").exists():
+        shell.execute(Block("bash", "oneledger evaluate --period 2022-Q3"))
+    shell.run("oneledger", "evaluate", "reject", "newest", "--name", "王敏", "--reason", "data are missing")
+    back_up(shell)
+    run = max((home_of(shell) / "evaluations").glob("2022-Q3-*"))
     record = next(iter(sorted(run.rglob("*.csv"))), None) or run / "run.json"
     _append(record, "\n")
     yield
@@ -169,8 +195,16 @@ def a_cut_ledger(shell: Shell) -> Iterator[None]:
     yield
 
 
-# In this order, each on an installation that the one before left well.
-SINGLE: dict[str, Cause] = {
+@contextlib.contextmanager
+def an_empty_machine(shell: Shell) -> Iterator[None]:
+    """The page restores to a folder beside the home."""
+    yield
+    shutil.rmtree(home_of(shell).with_name("var.restored"))
+
+
+# What does no damage, in this order: the page itself causes what it shows, or shows what a quiet day has. Nothing new
+# comes between them, so one run does what all of them ask for.
+QUIET: dict[str, Cause] = {
     "warnings-only": nothing,
     "values-suspicious": nothing,
     "wrong-password": nothing,
@@ -185,18 +219,31 @@ SINGLE: dict[str, Cause] = {
     "way-in-lost": nothing,
     "port-taken": nothing,
     "clock-of-this-machine": nothing,
-    "airflow-does-not-start": nothing,
+    "airflow-does-not-start": a_dag_that_is_no_python,
     "airflow-task-stuck": nothing,
     "disk-full": nothing,
     "figures-do-not-come-out": nothing,
     "restated": nothing,
-    "version-withdrawn": nothing,
-    "backfill-refused": nothing,
+}
+
+# Why the failure itself is not caused here; the commands of the page are carried out on an installation that is well.
+NOT_CAUSED = {
+    "airflow-task-stuck": "no Airflow runs here; tests/cluster kills a scheduler and workers of one",
+    "clock-of-this-machine": "others use this machine and its clock; tests/faults delivers files of a future day",
+    "disk-full": "it takes a disk of its own; tests/kills lets every write of a night find it full",
+    "finding-reopened": "it takes months of data; tests/findings lets a finding fall back",
+    "installation-unfit": "it would break the environment that carries the pages out",
+}
+
+# In this order, each on an installation that the one before left well.
+SINGLE: dict[str, Cause] = {
     "confirmed-run-edited": an_edited_evaluation,
     "landed-file-changed": a_changed_landed_file,
     "version-damaged": a_damaged_version,
     "ledger-broken": a_cut_ledger,
     "rules-edited": an_edited_rule,
+    "version-withdrawn": nothing,
+    "backfill-refused": nothing,
     "somebody-else-writes": somebody_who_writes,
     "run-was-killed": a_killed_run,
     "check-cannot-be-made": a_check_that_is_no_sql,
@@ -205,5 +252,5 @@ SINGLE: dict[str, Cause] = {
     "rows-not-accounted-for": a_lost_row,
     "out-of-memory": nothing,
     "warehouse-damaged": a_damaged_warehouse,
-    "restore-from-backup": nothing,
+    "restore-from-backup": an_empty_machine,
 }

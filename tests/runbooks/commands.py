@@ -19,6 +19,8 @@ from oneledger.runbooks.pages import Block
 VERB = "oneledger"
 # Typer carries a click of its own; what it raises for a wrong option is the base of what it shows us.
 UsageError: Any = typer.BadParameter.__bases__[0]
+# A run from the beginning, asked for in earnest; what is shown as refused, or begins at a step, is done in its place.
+_RUN = re.compile(rf"{VERB} run( --(source|as-of) \S+)?")
 _BOX = re.compile(r"[\s│┃┏┡└─━┳╇┴┬┼┓┩┘]+")
 
 
@@ -77,7 +79,7 @@ def problem_of(call: Sequence[str]) -> str:
 class Shell:
     """Where the commands of pages are executed: one home, and what stands in the environment.
 
-    ``defers_runs``: ``oneledger run`` is noted and not done; one night then does it for many pages.
+    ``defers_runs``: ``oneledger run`` is noted and not done; one run then does it for many pages.
     """
 
     environment: dict[str, str]
@@ -91,7 +93,7 @@ class Shell:
         if self.defers_runs:
             kept = []
             for line in commands.splitlines():
-                if re.match(rf"{VERB} run\b", line):
+                if _RUN.fullmatch(line.strip()):
                     self.deferred.append(line)
                 else:
                     kept.append(line)
@@ -118,13 +120,21 @@ def is_said(line: str, said: str) -> bool:
     return re.search(".*?".join(parts), _BOX.sub("", said)) is not None
 
 
-def problems_of(blocks: Sequence[Block], shell: Shell, *, must_work: bool) -> list[str]:
-    """What is not as the page says: an exit code, or a line that was not seen."""
+def problems_of(
+    blocks: Sequence[Block], shell: Shell, *, must_work: bool, heard: dict[str, tuple[int, str]] | None = None
+) -> list[str]:
+    """What is not as the page says: an exit code, or a line that was not seen.
+
+    ``heard`` keeps what commands answered, for pages that only look, one after the other, at a state that stays.
+    """
     problems: list[str] = []
     for block in blocks:
         if block.language != "bash":
             continue
-        code, said = shell.execute(block)
+        known = heard.get(block.commands) if heard is not None else None
+        code, said = known or shell.execute(block)
+        if heard is not None:
+            heard[block.commands] = code, said
         if must_work and code != 0:
             problems.append(f"`{block.commands.strip()}` ended with {code}:\n{said[-2500:]}")
         problems += [

@@ -57,20 +57,31 @@ def break_all(faults: dict[str, tuple[str, int]], city_dir: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the installation is: a new folder, or the one that was kept from before."""
+    folder = Path(os.environ.get("RUNBOOKS_IN") or tmp_path_factory.mktemp("runbooks"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def checkout(kept: Path) -> Path:
     """A checkout that pages may edit and put back; the code that runs is the one under test."""
-    folder = tmp_path_factory.mktemp("checkout") / "oneledger"
+    folder = kept / "oneledger"
+    shutil.rmtree(folder, ignore_errors=True)
     subprocess.run(["git", "clone", "--quiet", "--shared", str(PROJECT_ROOT), str(folder)], check=True)
     return folder
 
 
 @pytest.fixture(scope="session")
-def shell(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+def shell(checkout: Path, kept: Path) -> Iterator[Shell]:
     """A home beside the city, after a good night."""
-    home = tmp_path_factory.mktemp("runbooks") / "var"
-    settings = Settings(home=home, threads=2, memory_limit="2GB")
-    with WorkProgress(is_quiet=True) as progress:
-        build_city(CityPlan(first=FIRST, last=GOOD_UNTIL), settings, home / "city", progress)
+    home = kept / "var"
+    is_new = not (home / "published" / "current").exists()
+    if is_new:
+        settings = Settings(home=home, threads=2, memory_limit="2GB")
+        with WorkProgress(is_quiet=True) as progress:
+            build_city(CityPlan(first=FIRST, last=GOOD_UNTIL), settings, home / "city", progress)
     impatient = home / "impatient.yml"
     impatient.write_text(IMPATIENT, encoding="utf-8")
     with served(home) as connections, socket.socket() as taken:
@@ -87,18 +98,9 @@ def shell(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             },
             checkout,
         )  # fmt: skip
-        made.environment["ONELEDGER_AS_OF"] = GOOD_UNTIL.isoformat()
-        made.run("oneledger", "run")
-        made.environment["ONELEDGER_AS_OF"] = LAST.isoformat()
-        made.run("oneledger", "city", "build", "--from", FIRST.isoformat(), "--to", LAST.isoformat())
+        if is_new:
+            made.environment["ONELEDGER_AS_OF"] = GOOD_UNTIL.isoformat()
+            made.run("oneledger", "run")
+            made.environment["ONELEDGER_AS_OF"] = LAST.isoformat()
+            made.run("oneledger", "city", "build", "--from", FIRST.isoformat(), "--to", LAST.isoformat())
         yield made
-
-
-def back_up(shell: Shell) -> None:
-    """A copy of all that cannot be made again, as an operator keeps it."""
-    home, backup = Path(shell.environment["ONELEDGER_HOME"]), Path(shell.environment["ONELEDGER_BACKUP"])
-    shutil.rmtree(backup, ignore_errors=True)
-    rooms = ("landing", "seals", "releases", "evaluations", "corrections", "retention", "published", "outcomes")
-    for room in rooms:
-        if (home / room).exists():
-            shutil.copytree(home / room, backup / room, symlinks=True)

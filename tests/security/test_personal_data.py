@@ -109,11 +109,15 @@ def test_it_is_found_in_columns_that_nobody_agreed_and_in_records_that_cannot_be
 
 def test_a_measured_number_that_nobody_agreed_is_no_card_and_no_telephone(portal: Installation) -> None:
     fractions = [f"1.{CARD[:15]}{luhn_digit(CARD[:15])}", f"27.{MOBILE}"]
-    portal.put("u_20221001.csv", "app,remark,seconds\n" + "".join(f"A{row},x,{one}\n" for row, one in enumerate(fractions)))
+    portal.put(
+        "u_20221001.csv", "app,remark,seconds\n" + "".join(f"A{row},x,{one}\n" for row, one in enumerate(fractions))
+    )
     portal.put("u_20221002.csv", f"app,remark,seconds\nA1,x,{fractions[0]}\nA2,x,1 {MOBILE}\n")
     failed = only(portal.ingest("portal"), "failed")
     assert failed.detail["files"] == ["u_20221002.csv"]
-    assert failed.detail["found"] == [{"column": "列外内容 beside the agreed columns", "kind": "mobile_number", "rows": 1}]
+    assert failed.detail["found"] == [
+        {"column": "列外内容 beside the agreed columns", "kind": "mobile_number", "rows": 1}
+    ]
     assert [batch.batch_id for batch in portal.batches("portal")] == ["portal.usage.20221001.r001"]
 
 

@@ -72,6 +72,16 @@ def test_a_build_tells_what_it_did_and_leaves_the_file_to_others(settings: Setti
     assert not (settings.dbt_project_dir / "target").exists()
 
 
+def test_what_a_killed_build_spilled_is_gone_before_the_next_one_needs_the_disk(settings: Settings) -> None:
+    spilled = settings.scratch_dir / "duckdb" / "4711-dead-warehouse" / "duckdb_temp_storage_DEFAULT-0.tmp"
+    spilled.parent.mkdir(parents=True)
+    spilled.write_bytes(b"blocks")
+    (settings.scratch_dir / "duckdb" / "4711-dead.lock").touch()
+    change(settings, "models/holidays.sql", "select 1 as days from {{ ref('holiday') }} where false or no_such_column")
+    assert build_models(settings, run_id="r1").verdict == "failed"
+    assert not spilled.exists()
+
+
 def test_a_seed_is_loaded_again_only_when_it_changed(settings: Settings) -> None:
     build_models(settings, run_id="r1")
     assert build_models(settings, run_id="r2").detail["built_count"] == 1

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -25,6 +26,8 @@ CHECKS = [
 ]  # fmt: skip
 # A trace reads landed files for seconds; it is tried in the long run.
 LONG = {"trace"}
+# What httpx sends in one part of an address; uvicorn takes as many bytes for the whole head of a question.
+LONGEST_PART = 65_536
 
 
 def described(client: ClientOf) -> dict[str, Any]:
@@ -42,6 +45,12 @@ def about_what_there_is(case: schemathesis.Case) -> None:
     case.query = {**known, "page": min(int(known["page"]), 100)} if known.get("page") else known
 
 
+def can_be_sent(kwargs: dict[str, Any]) -> bool:
+    """Whether the client sends a question with an address of this length at all."""
+    query = str(httpx.QueryParams(kwargs.get("params") or {}))
+    return max(len(kwargs["url"]), len(query)) <= LONGEST_PART
+
+
 def try_one(client: ClientOf, operation: Any, mode: GenerationMode, examples: int) -> set[int]:
     """Ask one operation; gives the statuses that came."""
     seen: set[int] = set()
@@ -55,6 +64,7 @@ def try_one(client: ClientOf, operation: Any, mode: GenerationMode, examples: in
             about_what_there_is(case)
         kwargs = case.as_transport_kwargs(base_url="http://testserver")
         kwargs.pop("cookies", None)
+        assume(can_be_sent(kwargs))
         # Who asks is not part of the question; test_guards.py asks as everybody.
         kwargs["headers"] = {**kwargs["headers"], "Authorization": f"Bearer {TOKENS['auditor']}"}
         answer = client(None).request(**kwargs)
@@ -87,6 +97,7 @@ def test_questions_made_of_the_description_are_answered_as_it_says(client: Clien
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3_600)  # thousands of questions
 def test_many_questions_made_of_the_description_are_answered_as_it_says(client: ClientOf) -> None:
     assert {200, 404, 422} <= try_all(client, examples=100, with_long=False)
     assert {404, 422} <= try_all(client, examples=10, with_long=True)

@@ -67,6 +67,8 @@ RULE_ARTICLE = sa.Table(
     sa.Column("title", _TEXT), sa.Column("change_kind", _TEXT),
 )  # fmt: skip
 SYNTHETIC_LABEL = sa.Table("synthetic_label", _schema, sa.Column("label", _TEXT, primary_key=True))
+# No text of a project holds it.
+_COPY = "\x00"
 # Tables whose rows become known on a day: its column.
 _KNOWN_ON = {PROJECT: "declared_on", STAGE_EVENT: "entered_on", PRE_REVIEW: "reviewed_on",
              EXPERT_REVIEW: "reviewed_on", APP_LINK: "linked_on"}  # fmt: skip
@@ -95,8 +97,9 @@ def write_library(
             connection.execute(SYNTHETIC_LABEL.insert(), [{"label": LABEL}])
             connection.execute(RULE_ARTICLE.insert(), rule_articles())
         progress.begin("project library", scale)
+        known = _known_rows(projects, draw, new_from, last)
         for copy_number in range(scale):
-            progress.advance(1, _write_copy(connection, projects, draw, copy_number, new_from, last))
+            progress.advance(1, _write_copy(connection, known, copy_number))
         return {
             table.name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
             for table in _schema.sorted_tables
@@ -127,25 +130,36 @@ def _driver_uri(uri: str) -> str:
     return uri
 
 
+def _known_rows(
+    projects: list[Project], draw: Draw, new_from: dt.date | None, last: dt.date
+) -> list[tuple[sa.Table, list[dict[str, Any]]]]:
+    """What became known in these days, once for all copies; ``_COPY`` stands where a copy has its suffix."""
+    made = (
+        (PROJECT, _project_rows(projects, _COPY)),
+        (STAGE_EVENT, _stage_rows(projects, _COPY)),
+        (PRE_REVIEW, _pre_review_rows(projects, draw, _COPY)),
+        (EXPERT_REVIEW, _expert_review_rows(projects, draw, _COPY)),
+        (APP_LINK, _link_rows(projects, _COPY)),
+    )
+    return [
+        (table, [row for row in rows
+                 if row[_KNOWN_ON[table]] <= last and (new_from is None or row[_KNOWN_ON[table]] >= new_from)])
+        for table, rows in made
+    ]  # fmt: skip
+
+
 def _write_copy(
-    connection: sa.Connection, projects: list[Project], draw: Draw, copy_number: int, new_from: dt.date | None,
-    last: dt.date,
+    connection: sa.Connection, known: list[tuple[sa.Table, list[dict[str, Any]]]], copy_number: int
 ) -> int:  # fmt: skip
     suffix = f"-{copy_number:04d}" if copy_number else ""
-    written = 0
-    for table, rows in (
-        (PROJECT, _project_rows(projects, suffix)),
-        (STAGE_EVENT, _stage_rows(projects, suffix)),
-        (PRE_REVIEW, _pre_review_rows(projects, draw, suffix)),
-        (EXPERT_REVIEW, _expert_review_rows(projects, draw, suffix)),
-        (APP_LINK, _link_rows(projects, suffix)),
-    ):
-        column = _KNOWN_ON[table]
-        known = [row for row in rows if row[column] <= last and (new_from is None or row[column] >= new_from)]
-        for start in range(0, len(known), ROWS_PER_INSERT):
-            connection.execute(table.insert(), known[start : start + ROWS_PER_INSERT])
-        written += len(known)
-    return written
+    for table, rows in known:
+        for start in range(0, len(rows), ROWS_PER_INSERT):
+            copied = [
+                {name: value.replace(_COPY, suffix) if isinstance(value, str) else value for name, value in row.items()}
+                for row in rows[start : start + ROWS_PER_INSERT]
+            ]
+            connection.execute(table.insert(), copied)
+    return sum(len(rows) for _, rows in known)
 
 
 def _project_rows(projects: Iterable[Project], suffix: str) -> Iterator[dict[str, Any]]:

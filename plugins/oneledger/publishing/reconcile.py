@@ -58,7 +58,7 @@ def _failure(item: dict[str, Any]) -> dict[str, str]:
         "problem": f"{item['title_zh']}：计算值 {computed}，公布值 {item['published_value']}。 "
         f"{item['title_en']}: computed {computed}, published {item['published_value']}.",
         "expected": f"{item['comparison'] or 'equal'} {item['published_value']} ({item['source_reference']})",
-        "remedy": f"用 `oneledger query` 查看 {where} 中的行，并沿 _batch_id、_file_id、_row_number 找到来源行。 "
-        f'Look at the rows behind it: oneledger query "from {where}"; follow their batch, file and row number to the '
-        "source, correct it there and run again.",
+        "remedy": f"用 `oneledger trace figure {item['figure_id']}` 追到来源文件的行，在来源更正后重新运行。 "
+        f"Follow it down to the lines that it comes from: `oneledger trace figure {item['figure_id']}`; the rows of "
+        f'the mart: `oneledger query "from {where}"`. Correct it at the source and run again.',
     }

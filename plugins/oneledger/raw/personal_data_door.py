@@ -106,7 +106,8 @@ def _around(connection: duckdb.DuckDBPyConnection, around: Sequence[tuple[str, s
     found = []
     for kind in _KINDS_AROUND:
         rows = connection.execute(
-            f"select place from (select unnest($places) as place, unnest($texts) as text) where {holds(without_decimals('text'), kind)}",
+            f"select place from (select unnest($places) as place, unnest($texts) as text) "
+            f"where {holds(without_decimals('text'), kind)}",
             {"places": [place for place, _ in long_enough], "texts": [text for _, text in long_enough]},
         ).fetchall()
         if rows:

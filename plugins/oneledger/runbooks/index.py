@@ -24,7 +24,10 @@ The examples are of the reference city ([reference-city.md](../reference-city.md
 instead. Where another department acts, the synthetic city does it with `oneledger city mend NAME`. Commands in blocks
 marked `bash` are executed by `make soak` on an installation in which just that failure was caused, and the lines under
 them are what must be seen; those marked `sh` belong to other machines or cannot be tried in a test, and are checked
-for verbs and options only.
+for verbs and options only. Of five pages the failure itself is not caused, because it takes months of data, a disk, a
+clock or an Airflow of its own, or would break the environment of the test; their commands are executed all the same:
+[airflow-task-stuck](airflow-task-stuck.md), [clock-of-this-machine](clock-of-this-machine.md),
+[disk-full](disk-full.md), [finding-reopened](finding-reopened.md), [installation-unfit](installation-unfit.md).
 
 Which failure leads to which page stands in one place, `plugins/oneledger/runbooks/catalogue.py`; a test lists every
 failure from the code and fails when one has no page.

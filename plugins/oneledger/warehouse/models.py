@@ -21,6 +21,7 @@ from oneledger.warehouse.built_models import keep_build, knows_all_sql, read_bui
 from oneledger.warehouse.connection import WAREHOUSE, open_warehouse
 from oneledger.warehouse.control import create_control_tables, load_outcomes
 from oneledger.warehouse.evaluation_runs import load_decided_runs
+from oneledger.warehouse.leftovers import clear_leftovers
 from oneledger.warehouse.lock import writer_lock
 from oneledger.warehouse.model_grains import keep_grains, read_grains
 from oneledger.warehouse.semantic_manifest import keep_semantic_manifest, read_semantic_manifest
@@ -61,6 +62,8 @@ def build_models(
     """
     started_at = utc_now()
     with writer_lock(settings, run_id=run_id, step="build_models"):
+        # A build that was killed may have spilled tens of gigabytes, which the next one needs.
+        clear_leftovers(settings)
         seeds_hash = _hash_of(settings.dbt_project_dir, ("dbt_project.yml", "seeds"))
         models_hash = _hash_of(settings.dbt_project_dir, ("dbt_project.yml", "macros", "models"))
         with open_warehouse(settings) as connection:
