@@ -70,7 +70,7 @@ def _silent(_: str) -> None:
 def _as_json(built: Built) -> dict[str, object]:
     return {
         "ok": built.is_same, "rows_count": built.rows_count, "seconds": built.seconds,
-        "peak_mib": built.peak_mib,
+        "used": {engine: dataclasses.asdict(used) for engine, used in built.used.items()},
         "model_seconds": built.model_seconds,
         "items": [{**dataclasses.asdict(one), "is_same": one.is_same} for one in built.comparisons],
     }  # fmt: skip
@@ -96,8 +96,12 @@ def _print(built: Built) -> None:
     here, there = (statistics.median(pair[engine] for pair in built.model_seconds.values()) for engine in (0, 1))
     say(
         f"用时 seconds: DuckDB {built.seconds['duckdb']:.0f}, Spark {built.seconds['spark']:.0f}; "
-        f"模型中位数 the median model {here:.2f} and {there:.2f}; "
-        f"峰值内存 peak memory MiB: {built.peak_mib['duckdb']:,.0f} and {built.peak_mib['spark']:,.0f}."
+        f"模型中位数 the median model {here:.2f} and {there:.2f}."
+    )
+    duckdb, spark = built.used["duckdb"], built.used["spark"]
+    say(
+        f"处理器秒 seconds of cores: DuckDB {duckdb.cpu_seconds:.0f}, Spark {spark.cpu_seconds:.0f}; "
+        f"峰值内存 peak memory: {duckdb.peak_mib:,.0f} and {spark.peak_mib:,.0f} MiB."
     )
 
 

@@ -17,7 +17,7 @@ from oneledger.settings import ConfigurationError, Settings
 from oneledger_spark.cluster import Cluster, ClusterSize, running_cluster
 from oneledger_spark.comparing import Comparison, compare_marts, marts_of
 from oneledger_spark.inputs import export_inputs, load_inputs
-from oneledger_spark.memory import PeakMemory
+from oneledger_spark.usage import UsageWatch, Used
 
 Progress = Callable[[str], None]
 SPARK_FOLDER = Path(__file__).resolve().parents[1]
@@ -63,14 +63,14 @@ class Built:
         seconds: of each step: ``export``, ``duckdb``, ``cluster``, ``spark``, ``compare``. The two builds count the
             whole dbt process, start to end.
         model_seconds: seconds of each seed and model by its name, as dbt measured them: DuckDB's, then Spark's.
-        peak_mib: the most memory that ``duckdb`` and ``spark`` held: the dbt process, and for Spark the JVM of the
-            driver, the master, the workers and their executors together.
+        used: what ``duckdb`` and ``spark`` took of the machine: the dbt process, and for Spark the JVM of the driver,
+            the master, the workers and their executors together.
         comparisons: one for each mart.
     """
 
     rows_count: int
     seconds: dict[str, float]
-    peak_mib: dict[str, float]
+    used: dict[str, Used]
     model_seconds: dict[str, tuple[float, float]]
     comparisons: list[Comparison]
 
@@ -99,7 +99,7 @@ def build_on_spark(settings: Settings, *, size: ClusterSize, with_tests: bool, p
     python, spark_home = spark_environment(settings)
     home = SparkHome(settings.home / "spark")
     seconds: dict[str, float] = {}
-    peak_mib: dict[str, float] = {}
+    used: dict[str, Used] = {}
     home.folder.mkdir(parents=True, exist_ok=True)
     for left in (home.warehouse, home.views, home.folder / "metastore", home.folder / "target"):
         shutil.rmtree(left, ignore_errors=True)
@@ -110,7 +110,7 @@ def build_on_spark(settings: Settings, *, size: ClusterSize, with_tests: bool, p
 
     with _timed(seconds, "duckdb"):
         load_inputs(settings, home.inputs, home.duckdb_warehouse)
-        peak_mib["duckdb"] = _build_on_duckdb(settings, home)
+        used["duckdb"] = _build_on_duckdb(settings, home)
     progress(f"2/5 DuckDB: dbt on {home.duckdb_warehouse}  {seconds['duckdb']:.1f} s")
 
     with contextlib.ExitStack() as running:
@@ -118,7 +118,7 @@ def build_on_spark(settings: Settings, *, size: ClusterSize, with_tests: bool, p
             cluster = running.enter_context(running_cluster(home.folder / "cluster", spark_home, python, size))
         progress(f"3/5 集群 one master, {size.workers} workers: {cluster.address}  {seconds['cluster']:.1f} s")
         with _timed(seconds, "spark"):
-            peak_mib["spark"] = _run_dbt(settings, home, python, cluster, size, _commands(home, with_tests))
+            used["spark"] = _run_dbt(settings, home, python, cluster, size, _commands(home, with_tests))
     there = _model_seconds(home.folder / "target" / "build_results.json")
     progress(f"4/5 Spark: dbt on the cluster, {len(there)} seeds and models  {seconds['spark']:.1f} s")
 
@@ -129,7 +129,7 @@ def build_on_spark(settings: Settings, *, size: ClusterSize, with_tests: bool, p
     progress(f"5/5 比对 compare: {same} of {len(comparisons)} marts the same  {seconds['compare']:.1f} s")
     here = _model_seconds(home.folder / "duckdb" / "target" / "run_results.json")
     model_seconds = {name: (here[name], there[name]) for name in there if name in here}
-    return Built(rows_count, seconds, peak_mib, model_seconds, comparisons)
+    return Built(rows_count, seconds, used, model_seconds, comparisons)
 
 
 def run_dbt_on_spark(settings: Settings, arguments: Sequence[str], *, size: ClusterSize) -> str:
@@ -160,13 +160,14 @@ def _commands(home: SparkHome, with_tests: bool) -> list[list[str]]:
     kinds = ["seed", "model", *(["test"] if with_tests else [])]
     chosen = [part for kind in kinds for part in ("--resource-type", kind)]
     return [
+        ["parse"],
         ["run-operation", "prepare_spark", "--args", json.dumps({"folder": str(home.inputs)})],
         ["build", "--full-refresh", *chosen],
         ["run-operation", "write_views_of_spark", "--args", json.dumps({"folder": str(home.views)})],
     ]
 
 
-def _build_on_duckdb(settings: Settings, home: SparkHome) -> float:
+def _build_on_duckdb(settings: Settings, home: SparkHome) -> Used:
     folder = home.duckdb_warehouse.parent
     project = settings.dbt_project_dir
     command = [str(Path(sys.executable).with_name("dbt")), "build", "--full-refresh",
@@ -186,7 +187,7 @@ def _build_on_duckdb(settings: Settings, home: SparkHome) -> float:
 
 def _run_dbt(
     settings: Settings, home: SparkHome, python: Path, cluster: Cluster, size: ClusterSize, commands: list[list[str]]
-) -> float:
+) -> Used:
     project = settings.dbt_project_dir
     everywhere = ["--target", "spark", "--project-dir", str(project), "--profiles-dir", str(project),
                   "--log-path", str(home.folder / "logs")]  # fmt: skip
@@ -216,19 +217,19 @@ def _run(
     log_path: Path,
     engine: str,
     beside: tuple[int, ...] = (),
-) -> float:
-    """Run dbt to its end and answer the most memory in MiB that it and the processes ``beside`` it held."""
-    peak = PeakMemory()
+) -> Used:
+    """Run dbt to its end and answer what it and the processes ``beside`` it took."""
+    watch = UsageWatch()
     with (
         log_path.open("w") as log,
         subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT) as ended,
-        peak.watching(ended.pid, *beside),
+        watch.watching(ended.pid, *beside),
     ):
         ended.wait()
     if ended.returncode != 0:
         last = "\n".join(log_path.read_text(errors="replace").splitlines()[-40:])
         raise SparkBuildError(f"dbt on {engine} ended with {ended.returncode}. The end of {log_path}:\n{last}")
-    return peak.mib
+    return watch.used
 
 
 @contextlib.contextmanager

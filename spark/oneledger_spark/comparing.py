@@ -12,6 +12,7 @@ COMPARED_SCHEMAS = ("marts", "evaluation")
 # A sum of doubles depends on the order in which they are added, and two executors add in another order than two
 # threads. Everything else is compared bit by bit.
 DOUBLE_TOLERANCE = 1e-12
+_CATALOG = "warehouse"
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,13 @@ def compare_marts(duckdb_warehouse: Path, marts: list[Mart], *, memory_limit: st
     with duckdb.connect(config={"temp_directory": f"{duckdb_warehouse}.spill"}) as connection:
         connection.execute(f"set memory_limit = '{memory_limit}'")
         connection.execute("set preserve_insertion_order = false")
-        connection.execute(f"attach '{duckdb_warehouse}' as built (read_only)")
+        # A view names the catalog that its tables lie in, which is the file's name: under another it finds nothing.
+        connection.execute(f"attach '{duckdb_warehouse}' as {_CATALOG} (read_only)")
         return [_compare(connection, mart) for mart in marts]
 
 
 def _compare(connection: duckdb.DuckDBPyConnection, mart: Mart) -> Comparison:
-    here, there = f'built.{mart.schema}."{mart.name}"', f"read_parquet('{mart.parquet}/*.parquet')"
+    here, there = f'{_CATALOG}.{mart.schema}."{mart.name}"', f"read_parquet('{mart.parquet}/*.parquet')"
     types_here, types_there = _types(connection, here), _types(connection, there)
     different = [
         f"{name}: {types_here.get(name, 'absent')}, on Spark {types_there.get(name, 'absent')}"

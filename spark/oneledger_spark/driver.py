@@ -12,12 +12,16 @@ import sys
 from pathlib import Path
 
 from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
 
 
 def main() -> int:
-    """Run the commands in order; the first that fails ends it with 1."""
+    """Run the commands in order; the first that fails ends it with 1. What ``parse`` read is not read again."""
+    parsed: Manifest | None = None
     for command in json.loads(sys.argv[1]):
-        answer = dbtRunner().invoke(command)
+        answer = dbtRunner(manifest=parsed).invoke(command)
+        if isinstance(answer.result, Manifest):
+            parsed = answer.result
         if answer.exception is not None:
             print(answer.exception, file=sys.stderr)
         if command[0] == "build":

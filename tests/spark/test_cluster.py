@@ -12,7 +12,7 @@ from oneledger.settings import ConfigurationError, Settings
 from oneledger_spark.building import spark_environment
 from oneledger_spark.cluster import ClusterSize, running_cluster
 from oneledger_spark.inputs import export_inputs, source_tables
-from oneledger_spark.memory import PeakMemory
+from oneledger_spark.usage import UsageWatch, Used
 
 
 def installed_spark(folder: Path) -> Path:
@@ -60,18 +60,19 @@ def test_every_declared_source_is_exported_once(tmp_path: Path) -> None:
     assert ("quarantine", "row") in tables
 
 
-def test_the_peak_is_that_of_a_process_and_its_children_together() -> None:
+def test_what_a_process_and_its_children_take_is_counted_together() -> None:
     held = "import subprocess, sys; kept = bytearray(60_000_000); {}"
     child = held.format("sys.stdout.write('.'); sys.stdout.flush(); sys.stdin.read()")
     parent = held.format(f"subprocess.run([sys.executable, '-c', {child!r}])")
-    peak = PeakMemory()
+    watch = UsageWatch()
     with subprocess.Popen([sys.executable, "-c", parent], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout and process.stdout.read(1) == b"."
-        with peak.watching(process.pid):
+        with watch.watching(process.pid):
             pass
         process.communicate()
-    assert 114 < peak.mib < 300
-    ended = PeakMemory()
-    with ended.watching(process.pid):
+    assert 114 < watch.used.peak_mib < 300
+    assert 0.01 <= watch.used.cpu_seconds < 60
+    after = UsageWatch()
+    with after.watching(process.pid):
         pass
-    assert ended.mib == 0
+    assert after.used == Used(0, 0)

@@ -61,3 +61,10 @@ def test_a_column_of_another_type_differs_though_its_values_are_equal(built: Pat
 def test_null_and_a_value_are_not_the_same(built: Path) -> None:
     found = compared(built, f"select id, coalesce(rate, 0) as rate, name from ({ROWS})")
     assert (found.missing_count, found.extra_count) == (1, 1)
+
+
+def test_a_view_is_compared_by_the_rows_that_it_reads(built: Path) -> None:
+    with duckdb.connect(str(built)) as warehouse:
+        warehouse.execute("alter table marts.app rename to app_held")
+        warehouse.execute("create view marts.app as select id, rate, name from warehouse.marts.app_held")
+    assert compared(built, ROWS).is_same
