@@ -17,7 +17,7 @@ from fastapi import HTTPException
 from starlette.datastructures import State
 
 _KEPT = 48
-# Who waits sees a page that says so and asks again. Of 200 people beside a night nine found twelve places taken.
+# Who waits sees a page that says so and asks again. Twelve were too few for 200 people (docs/benchmarks.md).
 _MOST_WAITING = 40
 
 
