@@ -152,7 +152,7 @@ def test_a_redelivered_day_is_counted_out_and_in_again(settings: Settings) -> No
     version = publish(settings, run_id="run-two")
     with open_warehouse(settings, read_only=True) as connection:
         fact = daily_facts(connection)[0]
-        whole = write_month(connection, fact, "2022-10", settings.home / "whole.parquet")
+        whole = write_month(connection, fact, "2022-10", settings.home / "whole.parquet", progress=print)
     assert read_parts(version).facts[fact.name]["2022-10"] == whole
 
 
@@ -182,7 +182,12 @@ def test_a_large_month_stands_in_runs_of_days_that_are_sorted_by_app(
     month: tuple[duckdb.DuckDBPyConnection, DailyFact], tmp_path: Path
 ) -> None:
     connection, fact = month
-    part = write_month(connection, fact, "2022-10", tmp_path / "month.parquet")
+    told: list[str] = []
+    part = write_month(connection, fact, "2022-10", tmp_path / "month.parquet", progress=told.append)
+    assert [line.split(", about")[0] for line in told] == [
+        *(f"fct_app_usage_day of 2022-10: {number} of 10 runs" for number in range(1, 11)),
+        "fct_app_usage_day of 2022-10: all runs into one file",
+    ]
     runs = [dt.date.fromisoformat(start) for start in part.runs]
     assert runs == [dt.date(2022, 10, day) for day in range(1, 21, 2)]
     rows = _in_file_order(connection, tmp_path / "month.parquet")
@@ -194,7 +199,7 @@ def test_a_month_that_grew_is_byte_for_byte_in_order_as_if_it_were_written_anew(
     month: tuple[duckdb.DuckDBPyConnection, DailyFact], tmp_path: Path
 ) -> None:
     connection, fact = month
-    before = write_month(connection, fact, "2022-10", tmp_path / "before.parquet")
+    before = write_month(connection, fact, "2022-10", tmp_path / "before.parquet", progress=print)
     connection.execute(
         "insert into marts.fct_app_usage_day select 'a' || i, date '2022-10-21', i, 'c' from range(1000) as t (i)"
     )
@@ -204,9 +209,9 @@ def test_a_month_that_grew_is_byte_for_byte_in_order_as_if_it_were_written_anew(
     days = (dt.date(2022, 10, 15), dt.date(2022, 10, 21))
     grown = write_month(
         connection, fact, "2022-10", tmp_path / "grown.parquet", ground=tmp_path / "before.parquet", known=before,
-        days=days,
+        days=days, progress=print,
     )  # fmt: skip
-    anew = write_month(connection, fact, "2022-10", tmp_path / "anew.parquet")
+    anew = write_month(connection, fact, "2022-10", tmp_path / "anew.parquet", progress=print)
     assert grown == anew
     assert _in_file_order(connection, tmp_path / "grown.parquet") == _in_file_order(
         connection, tmp_path / "anew.parquet"
@@ -217,13 +222,13 @@ def test_days_before_the_first_changed_one_are_not_read_from_the_warehouse(
     month: tuple[duckdb.DuckDBPyConnection, DailyFact], tmp_path: Path
 ) -> None:
     connection, fact = month
-    before = write_month(connection, fact, "2022-10", tmp_path / "before.parquet")
+    before = write_month(connection, fact, "2022-10", tmp_path / "before.parquet", progress=print)
     # Were it read, it would show: nobody said that this day changed.
     connection.execute("update marts.fct_app_usage_day set visitors_count = -1 where usage_on = date '2022-10-02'")
     connection.execute("insert into marts.fct_app_usage_day values ('a1', date '2022-10-21', 5, 'c')")
     write_month(
         connection, fact, "2022-10", tmp_path / "grown.parquet", ground=tmp_path / "before.parquet", known=before,
-        days=[dt.date(2022, 10, 21)],
+        days=[dt.date(2022, 10, 21)], progress=print,
     )  # fmt: skip
     least = connection.execute(f"select min(visitors_count), count(*) from '{tmp_path / 'grown.parquet'}'").fetchone()
     assert least == (0, 20001)

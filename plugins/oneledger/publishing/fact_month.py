@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import duckdb
 
 from oneledger.publishing.content import digest_of, quote, quote_all
 from oneledger.publishing.parts import FactPart
+from oneledger.time_left import TimeLeft
 
 ROWS_OF_A_RUN = 5_000_000
 _PARQUET = "format parquet, compression zstd, row_group_size 122880"
@@ -43,6 +44,7 @@ def write_month(
     ground: Path | None = None,
     known: FactPart | None = None,
     days: Sequence[dt.date] | None = None,
+    progress: Callable[[str], None],
 ) -> FactPart:
     """Write the month's file.
 
@@ -52,16 +54,17 @@ def write_month(
         ground: the file of the version before, to take over what did not change; None for none.
         known: what is known of ``ground``.
         days: the days that may differ from ``ground``; None when it may be any.
+        progress: told one line a run, with what is left of the month.
 
     Returns:
         The digest of the whole month, and its runs.
     """
     runs = _runs(connection, fact, month)
     if ground is None or known is None or days is None:
-        _write(connection, fact, path, runs, month, ground=None, first_new=0)
+        _write(connection, fact, path, runs, month, ground=None, first_new=0, progress=progress)
         return FactPart(digest_of(connection, _file(path)), tuple(day.isoformat() for day in runs))
     first_new = _first_run_to_write(runs, known, min(days))
-    _write(connection, fact, path, runs, month, ground=ground, first_new=first_new)
+    _write(connection, fact, path, runs, month, ground=ground, first_new=first_new, progress=progress)
     changed = f"{quote(fact.date_column)} in ({', '.join(_date(day) for day in sorted(days))})"
     digest = known.digest - digest_of(connection, _file(ground), changed) + digest_of(connection, _file(path), changed)
     return FactPart(digest, tuple(day.isoformat() for day in runs))
@@ -97,7 +100,7 @@ def _first_run_to_write(runs: Sequence[dt.date], known: FactPart, first_changed:
 
 def _write(
     connection: duckdb.DuckDBPyConnection, fact: DailyFact, path: Path, runs: Sequence[dt.date], month: str, *,
-    ground: Path | None, first_new: int,
+    ground: Path | None, first_new: int, progress: Callable[[str], None],
 ) -> None:  # fmt: skip
     day = quote(fact.date_column)
     written = list(runs[first_new:])
@@ -105,10 +108,14 @@ def _write(
         connection.execute(f"copy ({_sorted_rows(fact, month, runs[0], None)}) to '{_literal(path)}' ({_PARQUET})")
         return
     pieces = [path.with_name(f".{path.stem}.run-{number:02d}.parquet") for number in range(len(written))]
+    # Putting them together at the end takes about as long as a quarter of sorting them.
+    left, parts = TimeLeft(), len(pieces) * 1.25
     try:
-        for piece, start, following in zip(pieces, written, [*written[1:], None], strict=True):
+        for number, (start, following) in enumerate(zip(written, [*written[1:], None], strict=True)):
+            progress(f"{fact.name} of {month}: {number + 1} of {len(pieces)} runs{left.words(number, parts)}")
             rows = _sorted_rows(fact, month, start, following)
-            connection.execute(f"copy ({rows}) to '{_literal(piece)}' ({_PASSING})")
+            connection.execute(f"copy ({rows}) to '{_literal(pieces[number])}' ({_PASSING})")
+        progress(f"{fact.name} of {month}: all runs into one file{left.words(len(pieces), parts)}")
         selects = [f"select * from {_file(*pieces)}"]
         if ground and first_new:
             selects.insert(0, f"select * from {_file(ground)} where {day} < {_date(written[0])}")

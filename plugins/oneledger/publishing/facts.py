@@ -108,7 +108,9 @@ def write_fact(
             continue
         progress(f"{fact.name} of {month}" + (f", {len(days)} changed days" if days else ""))
         ground = before.fact_to_build_on(_name(fact.name, month)) if before and old and month in known else None
-        part = write_month(connection, fact, month, path, ground=ground, known=known.get(month), days=days)
+        part = write_month(
+            connection, fact, month, path, ground=ground, known=known.get(month), days=days, progress=progress
+        )
         content = content_of(fact.name, content_columns(connection, f"read_parquet('{_literal(path)}')"), part.digest)
         written = FactFile(
             fact.name, month, content.rows_count, path.stat().st_size, file_sha256(path), content.content_hash
