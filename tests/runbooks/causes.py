@@ -89,9 +89,12 @@ def a_lost_row(shell: Shell) -> Iterator[None]:
 
 @contextlib.contextmanager
 def a_wrong_model(shell: Shell) -> Iterator[None]:
-    """Somebody counts visitors of a month one too high."""
-    path = next((checkout_of(shell) / "dbt_project").rglob("mart_app_usage_month.sql"))
-    path.write_text(path.read_text("utf-8").replace("sum(visitors_count)", "sum(visitors_count) + 1", 1), "utf-8")
+    """Somebody counts each app's month one too high, and nothing new has come."""
+    path = next((checkout_of(shell) / "dbt_project").rglob("int_app_usage_month.sql"))
+    right = path.read_text("utf-8")
+    wrong = right.replace("cast(sum({{ measure }}) as bigint)", "cast(sum({{ measure }}) + 1 as bigint)", 1)
+    assert wrong != right
+    path.write_text(wrong, "utf-8")
     yield
 
 
@@ -104,7 +107,10 @@ def a_model_that_is_no_sql(shell: Shell) -> Iterator[None]:
 @contextlib.contextmanager
 def a_check_that_is_no_sql(shell: Shell) -> Iterator[None]:
     path = checkout_of(shell) / "expectations" / "sources.yml"
-    path.write_text(path.read_text("utf-8").replace("from control.admitted_batch", "from control.no_batch", 1), "utf-8")
+    right = path.read_text("utf-8")
+    wrong = right.replace("from control.admitted_batch", "from control.no_batch", 1)
+    assert wrong != right
+    path.write_text(wrong, "utf-8")
     yield
 
 
@@ -135,6 +141,7 @@ def a_killed_run(shell: Shell) -> Iterator[None]:
         time.sleep(1)
         os.killpg(process.pid, signal.SIGKILL)
     yield
+    mend_city(home_of(shell) / "city", "redelivered_day")
 
 
 @contextlib.contextmanager

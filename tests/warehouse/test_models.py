@@ -126,6 +126,25 @@ def test_a_changed_incremental_model_is_built_from_nothing(settings: Settings) -
     assert not any("changed" in line for line in lines)
 
 
+def test_after_changed_models_every_day_of_usage_may_differ_from_what_is_published(settings: Settings) -> None:
+    build_models(settings, run_id="r1")
+    with open_warehouse(settings) as connection:
+        connection.execute("create schema if not exists admitted")
+        connection.execute("create table admitted.usage as select date '2022-09-30' + cast(day as integer) as usage_on"
+                           " from unnest([1, 2, 2, null]) as t (day)")  # fmt: skip
+
+    def pending() -> list[tuple[str, str]]:
+        with open_warehouse(settings) as connection:
+            return connection.execute("select shape, cast(usage_on as text) from control.pending_date order by 2"
+                                      ).fetchall()  # fmt: skip
+
+    build_models(settings, run_id="r2")
+    assert pending() == []
+    change(settings, "models/holidays.sql", "select count(*) as days from {{ ref('holiday') }} where true")
+    build_models(settings, run_id="r3")
+    assert pending() == [("usage", "2022-10-01"), ("usage", "2022-10-02")]
+
+
 def test_a_failed_test_is_named_with_what_dbt_says(settings: Settings) -> None:
     change(settings, "seeds/holiday.csv", "day,name\n2022-10-01,国庆节\n2022-10-02,国庆节\n")
     outcome = build_models(settings, run_id="r1")

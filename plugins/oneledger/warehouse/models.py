@@ -116,9 +116,27 @@ def _note_begun(connection: duckdb.DuckDBPyConnection, *, is_full: bool, loads_s
     connection.execute("delete from checks.gate where gate = 'marts'")
     if is_full:
         connection.execute("delete from control.model_state")
+        _mark_all_usage_pending(connection)
     if loads_seeds:
         connection.execute("delete from control.seed_state")
     connection.execute("commit")
+
+
+def _mark_all_usage_pending(connection: duckdb.DuckDBPyConnection) -> None:
+    """Any day may differ from what is published when models are built from nothing.
+
+    The gate over the marts compares the months with pending days; without this a wrong model would pass it in a night
+    that brings nothing new.
+    """
+    is_there = connection.execute(
+        "select count(*) from duckdb_tables() where schema_name = 'admitted' and table_name = 'usage'"
+        " and database_name = current_database()"
+    ).fetchall()[0][0]
+    if is_there:
+        connection.execute(
+            "insert or ignore into control.pending_date select distinct 'usage', usage_on from admitted.usage"
+            " where usage_on is not null"
+        )
 
 
 def _invoke_dbt(
