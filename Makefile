@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv/bin
 HOME_DIR := $(or $(ONELEDGER_HOME),var)
 DBT := $(CURDIR)/.venv/bin/dbt
-PYTEST_WORKERS ?= 2
+PYTEST_WORKERS ?= 3
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false

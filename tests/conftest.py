@@ -1,12 +1,17 @@
-"""Which tests share a worker: those of one file, and those of a folder whose fixture is dear."""
+"""Which tests share a worker: those of one file, and those of a folder whose fixture is dear; no test is timed."""
 
 from __future__ import annotations
 
 from pathlib import PurePosixPath
 from typing import Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 # The reference city is built and loaded once, not once a file.
 SHARED_FOLDERS = ("tests/end_to_end",)

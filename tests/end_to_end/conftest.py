@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -90,21 +89,11 @@ class Installation:
 
 
 @pytest.fixture(scope="session")
-def reference_city(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Installation:
-    """The reference city after one nightly, made by the first test process that asks and read by all others.
-
-    Tests that change anything take a copy (``changed_city``).
-    """
-    base = tmp_path_factory.getbasetemp()
-    shared = base if worker_id == "master" else base.parent
-    installation = Installation(shared / "reference_city")
-    done = shared / "reference_city.done"
-    with (shared / "reference_city.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists():
-            installation.oneledger("city", "build", "--to", LAST_DAY)
-            installation.run()
-            done.touch()
+def reference_city(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """The reference city after one nightly; tests that change anything take a copy (``changed_city``)."""
+    installation = Installation(tmp_path_factory.mktemp("reference"))
+    installation.oneledger("city", "build", "--to", LAST_DAY)
+    installation.run()
     return installation
 
 

@@ -164,6 +164,7 @@ def test_two_installations_from_the_same_seed_publish_the_same_content(
     assert other.content_hash() == reference_city.content_hash()
 
 
+@pytest.mark.soak
 def test_the_city_made_again_from_landing_alone_equals_what_was_published_hash_for_hash(
     reference_city: Installation,
 ) -> None:
