@@ -39,7 +39,7 @@ def web(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8090,
     nice: Annotated[
         int, typer.Option(min=0, max=19, help="How far the pages stand back behind the nightly; 0 not at all.")
-    ] = 15,
+    ] = 17,
 ) -> None:
     """Serve until interrupted."""
     # Before anything starts a thread: each thread has its own priority and inherits it from who starts it.
