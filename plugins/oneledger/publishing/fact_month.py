@@ -116,12 +116,15 @@ def _write(
             rows = _sorted_rows(fact, month, start, following)
             connection.execute(f"copy ({rows}) to '{_literal(pieces[number])}' ({_PASSING})")
         progress(f"{fact.name} of {month}: all runs into one file{left.words(len(pieces), parts)}")
-        selects = [f"select * from {_file(*pieces)}"]
+        # One scan over all of them: of two that are united the later rows would wait for the earlier ones, in memory and
+        # then on the disk.
+        rows = f"select * from {_file(*pieces)}"
         if ground and first_new:
-            selects.insert(0, f"select * from {_file(ground)} where {day} < {_date(written[0])}")
+            kept = f"filename <> '{_literal(ground)}' or {day} < {_date(written[0])}"
+            rows = f"select * from {_file(ground, *pieces)} where {kept}"
         # The order of the pieces is what the file is for.
         connection.execute("set preserve_insertion_order = true")
-        connection.execute(f"copy ({' union all by name '.join(selects)}) to '{_literal(path)}' ({_PARQUET})")
+        connection.execute(f"copy ({rows}) to '{_literal(path)}' ({_PARQUET})")
     finally:
         connection.execute("set preserve_insertion_order = false")
         for piece in pieces:
