@@ -116,8 +116,8 @@ def _write(
             rows = _sorted_rows(fact, month, start, following)
             connection.execute(f"copy ({rows}) to '{_literal(pieces[number])}' ({_PASSING})")
         progress(f"{fact.name} of {month}: all runs into one file{left.words(len(pieces), parts)}")
-        # One scan over all of them: of two that are united the later rows would wait for the earlier ones, in memory and
-        # then on the disk.
+        # One scan over all of them: of two that are united the later rows would wait for the earlier ones, in memory
+        # and then on the disk.
         rows = f"select * from {_file(*pieces)}"
         if ground and first_new:
             kept = f"filename <> '{_literal(ground)}' or {day} < {_date(written[0])}"
