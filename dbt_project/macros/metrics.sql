@@ -4,6 +4,8 @@
 
    A base metric reads one mart: its rows (`fact`) of an app and round (`scope`) that fit `filter`, matched by `key`
    (app_id unless said), give `numerator` and `denominator`; `observations` is what the value rests on.
+   A comparison in `filter` has `fact` on one side and `scope` on the other: with both in one expression DuckDB
+   compares every app with every row of the mart.
    A derived metric divides the values of two others (`numerator_metric`, `denominator_metric`).
 
    `coverage` says which days must be in: `reported_days` (the app's own rows on its listed days), `delivered_days`
@@ -124,7 +126,7 @@
     },
     {
         'metric_id': 'projects_linked', 'title_zh': '关联项目数', 'title_en': 'Projects of the library linked to the app', 'unit': 'count',
-        'mart': 'mart_app_project_money', 'filter': "coalesce(fact.linked_on, scope.cut_off_on) <= scope.cut_off_on",
+        'mart': 'mart_app_project_money', 'filter': "coalesce(fact.linked_on, date '0001-01-01') <= scope.cut_off_on",
         'numerator': "count(fact.project_id)",
         'denominator': "1",
         'entities': ['project_library.app_link', 'project_library.project']
@@ -132,7 +134,7 @@
     {
         'metric_id': 'project_money_wan', 'title_zh': '关联项目资金（万元）',
         'title_en': 'Budget of the linked projects, shared evenly among the apps of each, in ten thousand yuan', 'unit': 'wan_cny',
-        'mart': 'mart_app_project_money', 'filter': "coalesce(fact.linked_on, scope.cut_off_on) <= scope.cut_off_on",
+        'mart': 'mart_app_project_money', 'filter': "coalesce(fact.linked_on, date '0001-01-01') <= scope.cut_off_on",
         'numerator': "case when count(fact.project_id) = count(fact.share_cny) then sum(fact.share_cny) end",
         'denominator': "10000",
         'entities': ['project_library.app_link', 'project_library.project']
@@ -229,6 +231,13 @@
         ) }}
     {%- endif -%}
     {{ return(ordered) }}
+{%- endmacro %}
+
+{# The step of evaluation.indicator_measure that holds a metric: base metrics stand in one, derived ones each alone. #}
+{% macro measured_in(metric_id) -%}
+{%- if metric_id in derived_metrics_in_order() | map(attribute='metric_id') | list -%} derived_{{ metric_id }}
+{%- else -%} measured
+{%- endif -%}
 {%- endmacro %}
 
 {# Text as an SQL literal. #}

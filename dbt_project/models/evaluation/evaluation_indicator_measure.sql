@@ -29,7 +29,7 @@ metric_{{ metric.metric_id }} as (
     from scope
     left join {{ ref(metric.mart) }} as fact
         on scope.{{ metric.key or 'app_id' }} = fact.{{ metric.key or 'app_id' }} and {{ metric.filter }}
-    group by scope.run_id, scope.app_id, scope.period_start_on, scope.period_end_on, scope.cut_off_on
+    group by scope.run_id, scope.app_id
 ),
 
 {% endfor -%}
@@ -78,7 +78,7 @@ needed as (
     group by wanted.metric_id, round.round_id
 ),
 
-measured_0 as (
+measured as (
     select
         counted.run_id,
         counted.app_id,
@@ -104,21 +104,9 @@ measured_0 as (
         on counted.run_id = usage_coverage.run_id and counted.app_id = usage_coverage.app_id
 ),
 
+-- A derived metric reads the two that it needs and carries no other along.
 {% for metric in derived -%}
-measured_{{ loop.index }} as (
-    select
-        run_id,
-        app_id,
-        metric_id,
-        numerator,
-        denominator,
-        observations_count,
-        covered_days_count,
-        expected_days_count,
-        missing_deliveries,
-        reason
-    from measured_{{ loop.index0 }}
-    union all
+derived_{{ metric.metric_id }} as (
     select
         upper_part.run_id,
         upper_part.app_id,
@@ -132,16 +120,33 @@ measured_{{ loop.index }} as (
         coalesce(upper_part.reason, lower_part.reason, case
             when lower_part.numerator = 0 then {{ sql_text(metric.reason_without_denominator or 'data_missing') }}
         end) as reason
-    from measured_{{ loop.index0 }} as upper_part
-    inner join measured_{{ loop.index0 }} as lower_part
+    from {{ measured_in(metric.numerator_metric) }} as upper_part
+    inner join {{ measured_in(metric.denominator_metric) }} as lower_part
         on upper_part.run_id = lower_part.run_id and upper_part.app_id = lower_part.app_id
     where
         upper_part.metric_id = '{{ metric.numerator_metric }}'
         and lower_part.metric_id = '{{ metric.denominator_metric }}'
-)
-{{ ',' if not loop.last }}
+),
 
 {% endfor -%}
+all_measured as (
+    {%- for metric in [none] + derived %}
+    select
+        run_id,
+        app_id,
+        metric_id,
+        numerator,
+        denominator,
+        observations_count,
+        covered_days_count,
+        expected_days_count,
+        missing_deliveries,
+        reason
+    from {{ measured_in(metric.metric_id) if metric else 'measured' }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+)
+
 select
     run_id,
     app_id,
@@ -154,4 +159,4 @@ select
     expected_days_count,
     missing_deliveries,
     reason
-from measured_{{ derived | length }}
+from all_measured

@@ -47,20 +47,34 @@ rule as (
 ),
 
 -- Joining on the day itself lets DuckDB skip every block of the daily facts outside the rounds.
-round_day as (
+day_of_round as (
     select
         run_id,
         cast(unnest(generate_series(period_start_on, cut_off_on, interval 1 day)) as date) as usage_on
     from round
 ),
 
--- The own APP is no portal: the evaluation does not count it.
-end_day as (
+round_day as (
+    select
+        day_of_round.run_id,
+        day_of_round.usage_on,
+        day_of_round.usage_on > rule.cut_off_on - cast(rule.spike_window_days as integer) as is_late
+    from day_of_round
+    inner join rule on day_of_round.run_id = rule.run_id
+),
+
+-- The own APP is no portal: the evaluation does not count it. Days are bits of a month, so that a province's quarter of
+-- days meets in a few rows for each app.
+end_month as (
     select
         round_day.run_id,
         usage.app_id,
         usage.release_end,
-        usage.usage_on,
+        {{ month_of('usage.usage_on') }} as month,
+        round_day.is_late,
+        bit_or(cast(1 as bigint) << (day(usage.usage_on) - 1)) as days_mask,
+        min(usage.usage_on) as first_on,
+        max(usage.usage_on) as last_on,
         sum(usage.visitors_count) as visitors_count,
         sum(usage.night_visitors_count) as night_visitors_count,
         sum(usage.visitors_count) filter (where usage.night_visitors_count is not null) as visitors_beside_night_count,
@@ -72,74 +86,108 @@ end_day as (
         usage.module_id = ''
         and usage.release_end <> 'standalone_app'
         and usage.visitors_count is not null
-    group by round_day.run_id, usage.app_id, usage.release_end, usage.usage_on
+    group by round_day.run_id, usage.app_id, usage.release_end, {{ month_of('usage.usage_on') }}, round_day.is_late
 ),
 
-app_day as (
+app_month as (
     select
         run_id,
         app_id,
-        usage_on,
-        sum(visitors_count) as visitors_count
-    from end_day
-    group by run_id, app_id, usage_on
+        month,
+        is_late,
+        cast(bit_count(bit_or(days_mask)) as bigint) as days_count,
+        min(first_on) as first_on,
+        max(last_on) as last_on,
+        sum(visitors_count) as visitors_count,
+        sum(night_visitors_count) as night_visitors_count,
+        sum(visitors_beside_night_count) as visitors_beside_night_count,
+        sum(starts_count) as starts_count,
+        sum(visitors_beside_starts_count) as visitors_beside_starts_count
+    from end_month
+    group by run_id, app_id, month, is_late
 ),
 
 summed as (
     select
         run_id,
         app_id,
-        min(usage_on) as first_on,
-        max(usage_on) as last_on,
-        count(distinct usage_on) as days_count,
+        min(first_on) as first_on,
+        max(last_on) as last_on,
+        cast(sum(days_count) as bigint) as days_count,
         sum(visitors_count) as visitors_count,
         sum(night_visitors_count) as night_visitors_count,
         sum(visitors_beside_night_count) as visitors_beside_night_count,
         sum(starts_count) as starts_count,
         sum(visitors_beside_starts_count) as visitors_beside_starts_count
-    from end_day
+    from app_month
     group by run_id, app_id
 ),
 
 -- The last days before the cut-off against the app's own days before them.
 before_and_after as (
     select
-        app_day.run_id,
-        app_day.app_id,
-        avg(app_day.visitors_count) filter (
-            where app_day.usage_on > rule.cut_off_on - cast(rule.spike_window_days as integer)
-        ) as late_mean,
-        avg(app_day.visitors_count) filter (
-            where app_day.usage_on <= rule.cut_off_on - cast(rule.spike_window_days as integer)
-        ) as early_mean,
-        count(*) filter (
-            where app_day.usage_on > rule.cut_off_on - cast(rule.spike_window_days as integer)
-        ) as late_days_count,
-        count(*) filter (
-            where app_day.usage_on <= rule.cut_off_on - cast(rule.spike_window_days as integer)
-        ) as early_days_count,
-        min(app_day.usage_on) filter (
-            where app_day.usage_on > rule.cut_off_on - cast(rule.spike_window_days as integer)
-        ) as late_from_on,
-        max(app_day.usage_on) as late_to_on,
-        sum(app_day.visitors_count) filter (
-            where app_day.usage_on > rule.cut_off_on - cast(rule.spike_window_days as integer)
-        ) as late_visitors_count
-    from app_day
-    inner join rule on app_day.run_id = rule.run_id
-    group by app_day.run_id, app_day.app_id
+        run_id,
+        app_id,
+        cast(sum(visitors_count) filter (where is_late) as double) / sum(days_count) filter (where is_late) as late_mean,
+        cast(sum(visitors_count) filter (where not is_late) as double)
+        / sum(days_count) filter (where not is_late) as early_mean,
+        cast(sum(days_count) filter (where is_late) as bigint) as late_days_count,
+        cast(sum(days_count) filter (where not is_late) as bigint) as early_days_count,
+        min(first_on) filter (where is_late) as late_from_on,
+        max(last_on) as late_to_on,
+        sum(visitors_count) filter (where is_late) as late_visitors_count
+    from app_month
+    group by run_id, app_id
+),
+
+app_day as (
+    select
+        round_day.run_id,
+        usage.app_id,
+        usage.usage_on,
+        sum(usage.visitors_count) as visitors_count
+    from round_day
+    inner join {{ ref('fct_app_usage_day') }} as usage on round_day.usage_on = usage.usage_on
+    where
+        usage.module_id = ''
+        and usage.release_end <> 'standalone_app'
+        and usage.visitors_count is not null
+    group by round_day.run_id, usage.app_id, usage.usage_on
+),
+
+-- Only an app that has a value often enough can have it day after day.
+repeating_app as (
+    select distinct
+        repeated.run_id,
+        repeated.app_id
+    from (
+        select
+            run_id,
+            app_id,
+            visitors_count,
+            count(*) as days_count
+        from app_day
+        group by run_id, app_id, visitors_count
+    ) as repeated
+    inner join rule on repeated.run_id = rule.run_id
+    where
+        repeated.visitors_count >= rule.same_value_minimum_visitors
+        and repeated.days_count >= rule.same_value_minimum_days
 ),
 
 -- Days of a run of equal values differ from their rank among the equal values by the same number.
 numbered as (
     select
-        run_id,
-        app_id,
-        usage_on,
-        visitors_count,
-        row_number() over (partition by run_id, app_id order by usage_on)
-        - row_number() over (partition by run_id, app_id, visitors_count order by usage_on) as stretch_number
+        app_day.run_id,
+        app_day.app_id,
+        app_day.usage_on,
+        app_day.visitors_count,
+        row_number() over (partition by app_day.run_id, app_day.app_id order by app_day.usage_on)
+        - row_number() over (
+            partition by app_day.run_id, app_day.app_id, app_day.visitors_count order by app_day.usage_on
+        ) as stretch_number
     from app_day
+    inner join repeating_app on app_day.run_id = repeating_app.run_id and app_day.app_id = repeating_app.app_id
 ),
 
 stretch as (
@@ -173,13 +221,13 @@ longest_stretch as (
 
 end_total as (
     select
-        end_day.run_id,
-        end_day.app_id,
-        end_day.release_end,
-        count(*) as days_count,
-        sum(end_day.visitors_count) as visitors_count
-    from end_day
-    group by end_day.run_id, end_day.app_id, end_day.release_end
+        run_id,
+        app_id,
+        release_end,
+        cast(sum(bit_count(days_mask)) as bigint) as days_count,
+        sum(visitors_count) as visitors_count
+    from end_month
+    group by run_id, app_id, release_end
 ),
 
 end_share as (
