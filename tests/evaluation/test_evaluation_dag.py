@@ -126,7 +126,7 @@ def test_an_approved_draft_is_sealed_with_who_answered_and_replaces_the_run_that
     assert verify_seals(told.settings, "reports")["ok"]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_rejected_draft_is_marked_as_rejected_and_nothing_is_sealed(told: Story, airflow: Airflow) -> None:
     airflow.start("by_hand_2", {})
     airflow.question("by_hand_2")
@@ -140,7 +140,7 @@ def test_a_rejected_draft_is_marked_as_rejected_and_nothing_is_sealed(told: Stor
     assert (rejected.decision["name"], rejected.decision["reason"]) == ("admin", "九月数据待补")
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_draft_that_the_gate_stops_asks_nobody(told: Story, airflow: Airflow) -> None:
     airflow.start("by_hand_3", {"period": "2022-Q2"})
     assert airflow.wait("by_hand_3") == "failed"
