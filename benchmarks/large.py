@@ -20,6 +20,7 @@ import duckdb
 from benchmarks import plain_duckdb
 from benchmarks.nightly import DATA_WORK, RunCost, Say, compare_month_marts, run_nightly
 from benchmarks.processes import measure, oneledger
+from oneledger.charts.palette import PAPER
 from oneledger.city.city_manifest import read_manifest
 from oneledger.publishing.published_state import is_all_published
 from oneledger.publishing.versions import current_version
@@ -223,7 +224,11 @@ def plot_of(cost: LargeCost) -> dict[str, Any]:
         "encoding": {
             "y": {"field": "what", "type": "nominal", "sort": None, "axis": {"title": None, "labelLimit": 220}},
             "x": {"field": "seconds", "type": "quantitative", "axis": {"title": "seconds", "grid": True}},
-            "color": {"field": "stage", "type": "nominal", "scale": {"domain": [*stages, "plain SQL"]}},
+            "color": {
+                "field": "stage",
+                "type": "nominal",
+                "scale": {"domain": [*stages, "plain SQL"], "range": [*PAPER.series, PAPER.ink]},
+            },
             "order": {"field": "order", "type": "quantitative"},
         },
     }
