@@ -29,6 +29,8 @@ up: setup ## Airflow with its pages; prints the address and how to log in; Ctrl-
 test: setup ## all tests (TESTS=path and PYTEST_ARGUMENTS="-k name" narrow it down)
 	@$(VENV)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile -m "not soak" $(PYTEST_ARGUMENTS) $(or $(TESTS),tests)
 
+# One after another: several of them start a whole stack each. PYTEST_WORKERS=2 on the command line says otherwise.
+soak: PYTEST_WORKERS = 1
 soak: setup ## the long proofs that make test leaves out: a cell of every mart traced, older versions made again, …
 	@$(VENV)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile -m soak $(PYTEST_ARGUMENTS) $(or $(TESTS),tests)
 

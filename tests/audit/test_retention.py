@@ -113,7 +113,7 @@ INSTANTS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(instants=INSTANTS, data=st.data())
 def test_what_is_needed_never_goes_and_applying_removes_exactly_the_plan_once(
     tmp_path_factory: pytest.TempPathFactory, marts: Path, instants: list[dt.datetime], data: st.DataObject

@@ -44,7 +44,7 @@ bands = st.lists(
         )
     )
 )
-slow_enough = settings(max_examples=40, deadline=None)
+slow_enough = settings(max_examples=40)
 
 
 class FundingModel:

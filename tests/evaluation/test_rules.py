@@ -290,7 +290,7 @@ def test_a_folder_replaces_whole_tables_and_an_unknown_table_in_it_is_named(tmp_
         overlay(rules, tmp_path.parent)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     weights=st.lists(st.integers(1, 1000), min_size=10, max_size=10),
     since=st.dates(dt.date(2011, 1, 1), dt.date(2030, 1, 1)),

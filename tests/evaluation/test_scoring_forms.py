@@ -93,7 +93,7 @@ def given_points(rows: list[tuple[str, float | None, float | None, str | None]],
     return points
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(values=VALUES, weight=WEIGHTS, knots=KNOTS, form=st.sampled_from(["step", "piecewise"]))
 def test_steps_and_rising_curves_give_more_for_more_and_never_more_than_the_weight(
     scoring: Scoring, values: list[float], weight: float, knots: tuple[list[float], list[float]], form: str
@@ -103,7 +103,7 @@ def test_steps_and_rising_curves_give_more_for_more_and_never_more_than_the_weig
     assert all(less <= more + 1e-8 for less, more in pairwise(points))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     values=VALUES, weight=WEIGHTS, lower=st.floats(0, 500), width=st.floats(0.1, 1000),
     parts=st.none() | st.integers(1, 10),
@@ -124,7 +124,7 @@ def test_pro_rata_gives_the_way_between_the_bounds_in_whole_parts_when_wanted(
             assert one <= share * weight + 1e-6
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     breaches=st.lists(st.integers(0, 200), min_size=2, max_size=6).map(sorted), weight=WEIGHTS,
     deduction=st.floats(0.01, 20), floor_share=st.floats(0, 1),
@@ -140,7 +140,7 @@ def test_each_breach_costs_the_same_until_the_floor(
         assert one == pytest.approx(max(weight - deduction * count, floor), abs=1e-6)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     form=st.sampled_from(["step", "piecewise", "pro_rata", "deduction"]),
     measure=st.sampled_from([

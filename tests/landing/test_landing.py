@@ -202,7 +202,7 @@ def test_every_attempt_leaves_an_outcome_record(portal: Installation) -> None:
     assert found == {("extract", "good"), ("load_raw", "good"), ("load_raw", "failed"), ("extract", "skipped")}
 
 
-@hypothesis_settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deliveries=st.lists(st.tuples(st.integers(1, 4), st.integers(0, 2)), min_size=1, max_size=8))
 def test_whatever_arrives_in_whatever_order_the_newest_revision_is_the_last_delivery(
     portal: Installation, deliveries: list[tuple[int, int]]

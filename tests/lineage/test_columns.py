@@ -210,7 +210,7 @@ EXPRESSIONS = st.recursive(
 )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(EXPRESSIONS, EXPRESSIONS, st.sampled_from(["inner", "left"]), st.booleans())
 def test_no_dependence_of_a_made_up_query_is_missed(
     database: duckdb.DuckDBPyConnection, first: str, second: str, join: str, groups: bool

@@ -82,7 +82,7 @@ cells = st.one_of(
     encoding=st.sampled_from(["utf-8-sig", "utf-8", "gb18030"]), is_packed=st.booleans(),
     blank=st.sampled_from(["", "", "", "\n"]),
 )  # fmt: skip
-@settings_of(max_examples=80, deadline=None)
+@settings_of(max_examples=80)
 def test_a_line_that_is_looked_up_is_the_line_that_reading_everything_gives(
     records: list[list[str]], is_written_by_a_library: bool, end: str, encoding: str, is_packed: bool, blank: str
 ) -> None:

@@ -181,7 +181,7 @@ def _literal(value: Any) -> str:
 
 @pytest.mark.parametrize("shape", SHAPES)
 @given(usage=usage_rows, app=app_rows, listing=listing_rows, is_kept=st.booleans())
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_row_comes_again_from_the_rows_that_it_is_traced_to(
     connection: duckdb.DuckDBPyConnection, shape: str, usage: list[Any], app: list[Any], listing: list[Any],
     is_kept: bool,
@@ -286,7 +286,7 @@ def test_only_a_first_or_last_value_of_a_key_is_read_without_the_groups(shape: s
 
 
 @given(usage=usage_rows)
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_first_and_last_value_of_a_key_are_those_of_the_groups(
     connection: duckdb.DuckDBPyConnection, usage: list[Any]
 ) -> None:

@@ -90,7 +90,7 @@ def alternatives(rows: list[Row], row: Row, withheld: list[Row], is_total_withhe
 
 
 @given(usage())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_withheld_count_could_as_well_be_another_one(
     connection: duckdb.DuckDBPyConnection, rows: list[Row]
 ) -> None:
@@ -113,7 +113,7 @@ def test_every_withheld_count_could_as_well_be_another_one(
 
 
 @given(usage())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_count_under_the_limit_is_shown_and_none_is_left_over_when_the_visible_ones_are_taken_from_the_total(
     connection: duckdb.DuckDBPyConnection, rows: list[Row]
 ) -> None:
@@ -129,7 +129,7 @@ def test_no_count_under_the_limit_is_shown_and_none_is_left_over_when_the_visibl
 
 
 @given(usage())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_zero_missing_not_applicable_and_withheld_stay_four_things(
     connection: duckdb.DuckDBPyConnection, rows: list[Row]
 ) -> None:

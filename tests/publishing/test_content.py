@@ -20,7 +20,7 @@ def hash_of(rows: list[Row]) -> str:
         return hash_relation(connection, "one", "one").content_hash
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows=ROWS, order=st.randoms())
 def test_the_order_of_rows_does_not_count(rows: list[Row], order: object) -> None:
     shuffled = list(rows)

@@ -73,7 +73,7 @@ def with_bands(facts: Facts, bands: list[str]) -> Facts:
 
 
 @given(bands=st.lists(st.sampled_from(BANDS), min_size=0, max_size=60), language=st.sampled_from(LANGUAGES))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_the_stars_every_table_adds_up_to_the_population(
     facts: Facts, bands: list[str], language: Language
 ) -> None:

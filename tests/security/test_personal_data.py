@@ -229,7 +229,7 @@ beside = st.text(
 FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(identity_firsts, beside, beside, st.booleans())
 @example("33050219900307451", "", "", False)
 def test_an_identity_number_is_found_wherever_it_stands_and_only_with_its_check_digit(
@@ -245,7 +245,7 @@ def test_an_identity_number_is_found_wherever_it_stands_and_only_with_its_check_
     assert not is_found(f"{before}{first}{wrong}{after}", "identity_number")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(card_firsts, beside, beside)
 def test_a_bank_card_is_found_wherever_it_stands_and_only_with_its_check_digit(
     first: str, before: str, after: str
@@ -257,7 +257,7 @@ def test_a_bank_card_is_found_wherever_it_stands_and_only_with_its_check_digit(
     assert not is_found(f"{before}{first}{(int(right) + 1) % 10}{after}", "bank_card")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True), beside, beside)
 def test_a_mobile_number_is_found_wherever_it_stands(number: str, before: str, after: str) -> None:
     assert is_found(f"{before}{number}{after}", "mobile_number")

@@ -32,7 +32,7 @@ def through_sql(values: list[str]) -> list[str]:
     return [row[0] for row in connection().execute(found, {"values": values}).fetchall()]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(texts)
 def test_no_field_of_a_csv_runs_and_every_text_comes_back(values: list[str]) -> None:
     written = harmless_array(pa.array(values, pa.string())).to_pylist()

@@ -135,7 +135,6 @@ def play(installation: Installation, history: list[Any]) -> None:
 @pytest.mark.parametrize("rows_a_chunk", [1, 1_000])
 @settings(
     max_examples=8,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -162,7 +161,6 @@ def test_any_history_of_deliveries_gives_what_one_rebuild_gives(
 
 @settings(
     max_examples=8,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -208,7 +208,6 @@ def marts_of_one_rebuild(installation: Installation, steps: tuple[Step, ...]) ->
 @pytest.mark.soak
 @settings(
     max_examples=6,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -56,7 +56,7 @@ def try_one(client: ClientOf, operation: Any, mode: GenerationMode, examples: in
     seen: set[int] = set()
 
     @seed(20221031)
-    @settings(max_examples=examples, deadline=None, database=None, phases=[Phase.generate],
+    @settings(max_examples=examples, database=None, phases=[Phase.generate],
               suppress_health_check=list(HealthCheck))  # fmt: skip
     @given(case=operation.as_strategy(generation_mode=mode))
     def holds(case: schemathesis.Case) -> None:

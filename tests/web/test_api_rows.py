@@ -68,7 +68,7 @@ def as_json(value: Any) -> Any:
 
 
 @given(data=st.data())
-@settings(max_examples=40, derandomize=True, deadline=None,
+@settings(max_examples=40, derandomize=True,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 def test_any_filters_give_what_the_same_question_gives_in_sql(
     client: ClientOf, sql: duckdb.DuckDBPyConnection, data: st.DataObject
