@@ -234,6 +234,20 @@ def test_days_before_the_first_changed_one_are_not_read_from_the_warehouse(
     assert least == (0, 20001)
 
 
+def test_days_that_are_taken_over_and_are_not_those_of_the_warehouse_stop_the_publication(
+    month: tuple[duckdb.DuckDBPyConnection, DailyFact], tmp_path: Path
+) -> None:
+    connection, fact = month
+    before = write_month(connection, fact, "2022-10", tmp_path / "before.parquet", progress=print)
+    # Nobody said that this day changed.
+    connection.execute("delete from marts.fct_app_usage_day where visitors_count = 1001")
+    with pytest.raises(RuntimeError, match="would be published with 20000 rows, the warehouse holds 19999"):
+        write_month(
+            connection, fact, "2022-10", tmp_path / "grown.parquet", ground=tmp_path / "before.parquet", known=before,
+            days=[dt.date(2022, 10, 20)], progress=print,
+        )  # fmt: skip
+
+
 def test_a_part_survives_its_file(settings: Settings) -> None:
     version = publish(settings, run_id="run-one")
     parts = read_parts(version)

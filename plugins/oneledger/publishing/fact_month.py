@@ -58,27 +58,47 @@ def write_month(
 
     Returns:
         The digest of the whole month, and its runs.
+
+    Raises:
+        RuntimeError: what was taken over from ``ground`` does not hold as many rows as the warehouse.
     """
-    runs = _runs(connection, fact, month)
+    days_held = _days(connection, fact, month)
+    runs = _runs(days_held)
     if ground is None or known is None or days is None:
         _write(connection, fact, path, runs, month, ground=None, first_new=0, progress=progress)
-        return FactPart(digest_of(connection, _file(path)), tuple(day.isoformat() for day in runs))
+        _require_all_rows(connection, path, days_held)
+        return FactPart(digest_of(connection, _file(path)), _as_text(runs))
     first_new = _first_run_to_write(runs, known, min(days))
     _write(connection, fact, path, runs, month, ground=ground, first_new=first_new, progress=progress)
+    _require_all_rows(connection, path, days_held)
     changed = f"{quote(fact.date_column)} in ({', '.join(_date(day) for day in sorted(days))})"
     digest = known.digest - digest_of(connection, _file(ground), changed) + digest_of(connection, _file(path), changed)
-    return FactPart(digest, tuple(day.isoformat() for day in runs))
+    return FactPart(digest, _as_text(runs))
 
 
-def _runs(connection: duckdb.DuckDBPyConnection, fact: DailyFact, month: str) -> list[dt.date]:
-    """The first day of each run of the month."""
+def _require_all_rows(
+    connection: duckdb.DuckDBPyConnection, path: Path, days_held: Sequence[tuple[dt.date, int]]
+) -> None:
+    """Stop when the file does not hold as many rows as the warehouse: nothing may be published of it."""
+    held = sum(rows for _, rows in days_held)
+    written = connection.execute(f"select count(*) from {_file(path)}").fetchall()[0][0]
+    if written != held:
+        raise RuntimeError(f"{path.name} would be published with {written} rows, the warehouse holds {held}")
+
+
+def _days(connection: duckdb.DuckDBPyConnection, fact: DailyFact, month: str) -> list[tuple[dt.date, int]]:
+    """The days of the month, each with its rows."""
     day = quote(fact.date_column)
-    counted = connection.execute(
+    return connection.execute(
         f"select {day}, count(*) from marts.{quote(fact.name)} where {_within(fact, month)} group by 1 order by 1"
     ).fetchall()
+
+
+def _runs(days_held: Sequence[tuple[dt.date, int]]) -> list[dt.date]:
+    """The first day of each run of the month."""
     runs: list[dt.date] = []
     rows_of_run = 0
-    for on, rows in counted:
+    for on, rows in days_held:
         if not runs or rows_of_run + rows > ROWS_OF_A_RUN:
             runs.append(on)
             rows_of_run = 0
@@ -143,6 +163,10 @@ def _sorted_rows(fact: DailyFact, month: str, start: dt.date, following: dt.date
 def _within(fact: DailyFact, month: str) -> str:
     day = quote(fact.date_column)
     return f"{day} >= date '{month}-01' and {day} < date '{month}-01' + interval 1 month"
+
+
+def _as_text(runs: Sequence[dt.date]) -> tuple[str, ...]:
+    return tuple(day.isoformat() for day in runs)
 
 
 def _file(*paths: Path) -> str:
